@@ -1,0 +1,1 @@
+"""Tuning: training methods, data, adapter cards, merging and serving of adapters."""

@@ -1,0 +1,1 @@
+"""Evaluation: cases, arms, metrics, statistics, reports."""

@@ -1,0 +1,1 @@
+"""The atlas command and the chat page: the only part that prints."""

@@ -1,0 +1,86 @@
+"""Where text goes: `out` for results, `err` for everything else, and the progress bars."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+from rich.progress import Task
+from rich.text import Text
+
+from rag.progress import Progress
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+PLAIN_SECONDS = 5.0
+"""Without a terminal (CI, a log file) a stage prints a line at most this often."""
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """Show progress on stderr while the block runs: bars with count, rate and ETA, or plain lines without a terminal."""
+    if not err.is_terminal:
+        yield PlainLines()
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=err) as bars:
+        yield _Bars(bars)
+
+
+class _Rate(TextColumn):
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f}/s" if speed and speed >= 10 else f"{speed:.1f}/s" if speed else "")
+
+
+class _Bars:
+    """One bar per stage, in the order in which the stages report."""
+
+    def __init__(self, bars: Bars) -> None:
+        self.bars = bars
+        self.tasks: dict[str, TaskID] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if stage not in self.tasks:
+            self.tasks[stage] = self.bars.add_task(stage, total=total or None)
+        self.bars.update(self.tasks[stage], completed=done, total=total or None)
+
+
+class PlainLines:
+    """`stage: done/total (rate/s, ETA)`: the first and last report of a stage, and one line every few seconds between."""
+
+    def __init__(self, *, console: Console = err) -> None:
+        self.console = console
+        self.now = time.monotonic
+        self.started: dict[str, tuple[float, int]] = {}
+        self.printed: dict[str, float] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        now = self.now()
+        first = stage not in self.started
+        if first:
+            self.started[stage] = (now, done)
+        last = total > 0 and done >= total
+        if not first and not last and now - self.printed[stage] < PLAIN_SECONDS:
+            return
+        if last and self.printed.get(stage) == float("inf"):
+            return
+        self.printed[stage] = float("inf") if last else now
+        self.console.print(self._line(stage, done, total, now), markup=False)
+
+    def _line(self, stage: str, done: int, total: int, now: float) -> str:
+        began, before = self.started[stage]
+        count = f"{done:,}/{total:,}" if total else f"{done:,}" if done else "..."
+        if now - began < 0.5 or done <= before:
+            return f"{stage}: {count}"
+        rate = (done - before) / (now - began)
+        left = f", {(total - done) / rate:.0f} s left" if total > done else ""
+        return f"{stage}: {count} ({rate:,.1f}/s{left})"
