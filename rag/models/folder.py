@@ -79,7 +79,9 @@ def _from_hub(name: str, settings: Settings, *, progress: Progress, fetch: bool)
         return _ours(name, fetching.fetch_from_hub(name, settings, progress=progress))
     except hub.HubUnreachable as exc:
         known = ", ".join(catalogue())
-        raise ModelError(f"The hub cannot be reached for '{name}'.", f"Connect, name a folder, or use a model of the catalogue: {known}.") from exc
+        raise ModelError(
+            f"The hub cannot be reached for '{name}'.", f"Connect, name a folder, or use a model of the catalogue: {known}."
+        ) from exc
 
 
 def _missing(name: str) -> ModelError:

