@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rag.errors import SettingsError
 
 if TYPE_CHECKING:
-    from rag.settings import Loaded
+    from rag.configure import Loaded
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ options = Options()
 @cache
 def loaded() -> Loaded:
     """The settings of this run; read once. Raises SettingsError with every problem."""
-    from rag import settings
+    from rag.configure import load
 
     file = options.config or (Path(os.environ["ATLAS_CONFIG"]) if os.environ.get("ATLAS_CONFIG") else None)
-    return settings.load(file=file, overrides=options.overrides())
+    return load(file=file, overrides=options.overrides())

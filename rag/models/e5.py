@@ -80,10 +80,10 @@ def read(data: bytes) -> tuple[Sizes, Vocabulary, dict[str, NDArray[np.float32]]
     magic, version = reader.take("4sI")
     if magic != b"E5S1" or version != 1:
         raise RunError(f"Not an E5S1 file of version 1: {magic!r}, version {version}.")
-    *sizes, eps, block = reader.take("7ifi")
+    hidden, layers, heads, ffn, vocab, positions, types, eps, block = reader.take("7ifi")
     if block != QK:
         raise RunError(f"Quantized in blocks of {block}; only {QK} can be read.")
-    shape = Sizes(*sizes, eps=float(f"{eps:.6g}"))
+    shape = Sizes(hidden, layers, heads, ffn, vocab, positions, types, float(f"{eps:.6g}"))
     vocabulary = _vocabulary(reader)
     return shape, vocabulary, _tensors(reader, shape)
 
@@ -130,7 +130,8 @@ def dequantize(raw: NDArray[np.uint8]) -> NDArray[np.float32]:
     blocks = raw.reshape(-1, 2 + QK // 2)
     scales = blocks[:, :2].copy().view("<f2").astype(np.float32)
     nibbles = np.concatenate([blocks[:, 2:] & 0x0F, blocks[:, 2:] >> 4], axis=1)
-    return ((nibbles.astype(np.float32) - 8.0) * scales).reshape(-1)
+    weights: NDArray[np.float32] = (nibbles.astype(np.float32) - np.float32(8)) * scales
+    return weights.reshape(-1)
 
 
 def tokenizer(vocabulary: Vocabulary) -> Any:
@@ -175,12 +176,12 @@ def convert(file: Path, folder: Path, *, prompts: dict[str, str]) -> None:
         layer_norm_eps=sizes.eps,
         pad_token_id=vocabulary.pad,
     )
-    model: Any = BertModel(config)
+    model: Any = BertModel(config)  # type: ignore[no-untyped-call]
     # The file leaves out the pooler, which sentence embeddings do not use; without weights for it every load would warn.
     pooler = {name: torch.zeros_like(weight) for name, weight in model.state_dict().items() if name.startswith("pooler.")}
     model.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in arrays.items()} | pooler, strict=True)
     names = {key: vocabulary.pieces[getattr(vocabulary, key)][0] for key in ("bos", "eos", "pad", "unk")}
-    fast: Any = PreTrainedTokenizerFast(
+    fast: Any = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer(vocabulary),
         model_max_length=sizes.positions,
         model_input_names=["input_ids", "attention_mask"],

@@ -35,18 +35,22 @@ def convert(file: Path, folder: Path, name: str, eos: Sequence[str]) -> None:
 
 def _name(model: Any, tokenizer: Any, name: str, eos: Sequence[str]) -> None:
     """What the model's own repository says, and GGUF does not: all the end tokens, the context length, rounded float32 numbers."""
-    from transformers import GenerationConfig
+    import transformers
 
-    ids = [tokenizer.convert_tokens_to_ids(token) for token in eos]
-    if any(i is None or i == tokenizer.unk_token_id != tokenizer.convert_tokens_to_ids(token) for i, token in zip(ids, eos, strict=True)):
-        raise RunError(f"The tokenizer does not know all of {list(eos)}: {ids}.")
+    vocabulary = tokenizer.get_vocab()
+    unknown = [token for token in eos if token not in vocabulary]
+    if unknown:
+        raise RunError(f"The tokenizer does not know the end tokens {unknown}.")
+    ids = [vocabulary[token] for token in eos]
     config = model.config
     config._name_or_path = name
+    if hasattr(config, "_model_name_or_path"):  # what the GGUF's author called his file
+        config._model_name_or_path = name
     config.eos_token_id = ids[0]
     config.rms_norm_eps = float(f"{config.rms_norm_eps:.6g}")
     tokenizer.model_max_length = config.max_position_embeddings
     bos = config.bos_token_id
-    model.generation_config = GenerationConfig(bos_token_id=bos, eos_token_id=ids, pad_token_id=tokenizer.pad_token_id)
+    model.generation_config = transformers.GenerationConfig(bos_token_id=bos, eos_token_id=ids, pad_token_id=tokenizer.pad_token_id)  # type: ignore[no-untyped-call]
 
 
 def _tie(model: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from rag.errors import UserError
-from rag.settings import fields
+from rag.settings import fields, template
 from ui.console import out
 from ui.session import loaded
 
@@ -20,8 +20,12 @@ def config(
     only: Annotated[str, typer.Argument(help="Only the keys that contain this, as in retrieve or retrieve.top_k.")] = "",
     *,
     as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+    as_toml: Annotated[bool, typer.Option("--toml", help="Print a fresh atlas.toml with every key and its default.")] = False,
 ) -> None:
     """Show every setting, its value and where that value came from."""
+    if as_toml:
+        out.print(template(), markup=False, end="")
+        return
     rows = [row for row in _rows() if only in row["key"]]
     if not rows:
         raise UserError(f"No setting contains '{only}'.", "`atlas config` lists them all.")

