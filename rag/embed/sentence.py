@@ -1,0 +1,166 @@
+"""Embedding with a sentence-transformers folder: right prefixes, right precision, right number of threads."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from rag.errors import ModelError
+from rag.models.folder import ModelFolder, resolve
+from rag.models.tokenizer import Tokenizer
+from rag.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from sentence_transformers import SentenceTransformer
+
+    from rag.embed.embedder import Identity
+    from rag.settings import Embed, Settings
+
+REMEMBERED_QUERIES = 256
+SLAB = 64  # texts handed to the library at once: small enough for a smooth progress bar, large enough to sort by length
+
+
+class SentenceEmbedder:
+    """Weights load at the first `embed_*`; everything else is read from the folder's own files.
+
+    Thread-safe: one call computes at a time. Passages use all of `settings.cpu_threads`, a single query uses one
+    thread: on a busy machine a second one makes it thirty times slower, on an idle one it gains nothing.
+    """
+
+    def __init__(self, folder: ModelFolder, options: Embed, threads: int) -> None:
+        self._folder = folder
+        self._options = options
+        self._threads = threads
+        self._shape = _read_shape(folder)
+        self._model: SentenceTransformer | None = None
+        self._busy = threading.Lock()
+        self._queries: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self.dimension = int(self._shape["dimension"])
+
+    @classmethod
+    def open(cls, settings: Settings, *, progress: Progress = silent) -> Self:
+        return cls(resolve(settings.embed.model, settings, progress=progress), settings.embed, settings.cpu_threads)
+
+    def identity(self) -> Identity:
+        return {"backend": "sentence-transformers", "model": self._folder.name, "revision": self._folder.revision, **self._shape}
+
+    def tokenizer(self) -> Tokenizer:
+        return Tokenizer(self._folder.path)
+
+    def embed_passages(self, texts: Sequence[str], *, progress: Progress = silent) -> NDArray[np.float32]:
+        vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
+        order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
+        prefix = str(self._shape["passage_prefix"])
+        for start in range(0, len(order), SLAB):
+            rows = order[start : start + SLAB]
+            vectors[rows] = self._encode([prefix + texts[row] for row in rows], self._threads)
+            progress("embedding", min(start + SLAB, len(order)), len(order))
+        return vectors
+
+    def embed_query(self, text: str) -> NDArray[np.float32]:
+        known = self._queries.get(text)
+        if known is None:
+            known = self._encode([str(self._shape["query_prefix"]) + text], 1)[0]
+            known.flags.writeable = False
+        with self._busy:
+            self._queries[text] = known
+            self._queries.move_to_end(text)
+            if len(self._queries) > REMEMBERED_QUERIES:
+                self._queries.popitem(last=False)
+        return known
+
+    def _encode(self, texts: list[str], threads: int) -> NDArray[np.float32]:
+        clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]  # the tokenizer refuses lone surrogates
+        with self._busy:
+            if self._model is None:
+                self._model = _load(self._folder, self._options.device)
+            with _torch_threads(threads):
+                # An empty prompt: the prefix is already there, and the folder may name a default one.
+                raw = self._model.encode(clean, prompt="", batch_size=self._options.batch_size, show_progress_bar=False, convert_to_numpy=False)
+            rows = np.stack([row.float().cpu().numpy() for row in raw]).astype(np.float32, copy=False)
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        if not np.isfinite(lengths).all():
+            raise ModelError(f"The embedder {self._folder.name} returned numbers that are not finite.", "Its weights may be damaged: `atlas models verify`.")
+        unit: NDArray[np.float32] = rows / np.maximum(lengths, np.float32(1e-12))
+        return unit
+
+
+def _read_shape(folder: ModelFolder) -> dict[str, str | int]:
+    """Prefixes, dimension and longest input from the folder's own json files."""
+    path = folder.path
+    config = _json(path / "config.json")
+    pooling = _json(path / "1_Pooling" / "config.json")
+    prompts = _json(path / "config_sentence_transformers.json").get("prompts") or {}
+    longest = _json(path / "sentence_bert_config.json").get("max_seq_length") or config.get("max_position_embeddings")
+    dimension = pooling.get("word_embedding_dimension") or pooling.get("embedding_dimension") or config.get("hidden_size")
+    for module in sorted(path.glob("*_Dense/config.json")):  # a projection after the pooling changes the dimension
+        dimension = _json(module).get("out_features", dimension)
+    if not isinstance(dimension, int) or not isinstance(longest, int):
+        raise ModelError(f"{path} is not a sentence-transformers model (no dimension or no longest input in its json files).", "Choose an embedding model.")
+    return {
+        "query_prefix": prompts.get("query", ""),
+        "passage_prefix": prompts.get("passage", "") or prompts.get("document", ""),
+        "dimension": dimension,
+        "max_tokens": longest,
+    }
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        loaded = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as exc:
+        raise ModelError(f"{path} is damaged ({exc}).", "Fetch the model again: `atlas models fetch`.") from exc
+    return loaded if isinstance(loaded, dict) else {}
+
+
+def _load(folder: ModelFolder, device: str) -> SentenceTransformer:
+    from sentence_transformers import SentenceTransformer
+
+    chosen = _device(device)
+    try:
+        model = SentenceTransformer(str(folder.path), device=chosen, local_files_only=True, model_kwargs={"dtype": _precision(chosen)})
+    except (OSError, ValueError, RuntimeError) as exc:
+        raise ModelError(f"The embedder in {folder.path} cannot be loaded ({str(exc).splitlines()[0]}).", "`atlas models verify` checks it.") from exc
+    return model.eval()
+
+
+def _device(wanted: str) -> str:
+    import torch
+
+    if wanted != "auto":
+        return wanted
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _precision(device: str) -> Any:
+    """bfloat16 where the hardware multiplies it (about twice as fast, cosine 0.9999 to float32), else float32."""
+    import torch
+
+    if device.startswith("cuda"):
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    able = torch.cpu.get_capabilities() if device == "cpu" else {}
+    return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") or able.get("amx_tile") else torch.float32
+
+
+@contextmanager
+def _torch_threads(count: int) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,273 @@
+"""Building an index: read, split, embed what is new, write beside the live version, swap."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rag.embed.embedder import Embedder, open_embedder
+from rag.errors import IndexError_
+from rag.index import corpus_db, embeddings, lexical, manifest, versions
+from rag.index.embeddings import Embeddings
+from rag.index.manifest import Manifest
+from rag.index.opened import EXACT_VECTORS
+from rag.index.store import STORES
+from rag.ingest.folder import Duplicate, Ingested, Problem, read_folder
+from rag.ingest.split import split
+from rag.progress import Progress, silent
+from rag.settings import Settings
+from rag.types import Chunk
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SLAB = 64
+"""Texts embedded between two commits: what a kill can cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """`embedded`: vectors computed now; `reused`: chunks whose vector was known; `truncated`: chunks longer than the
+    embedder reads; `seconds`: per stage; `unchanged`: the live version already is this one, nothing was written;
+    `notes`: what else the user should know, one line each.
+    """
+
+    name: str
+    version: str
+    documents: int
+    chunks: int
+    embedded: int
+    reused: int
+    truncated: int
+    problems: tuple[Problem, ...]
+    duplicates: tuple[Duplicate, ...]
+    ignored: int
+    seconds: Mapping[str, float]
+    unchanged: bool
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Job:
+    """One build under way."""
+
+    settings: Settings
+    folder: Path
+    root: Path
+    embedder: Embedder
+    progress: Progress
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 3)
+
+
+def build(settings: Settings, *, corpus: Path | None = None, progress: Progress = silent, wait: bool = True, embedder: Embedder | None = None) -> BuildReport:
+    """Build the index that the settings name from a folder (default: `settings.corpus`) and make it live.
+
+    Whatever happens on the way, the live version stays as it is; what was embedded is kept for the next try.
+    `embedder`: one that is open already (else the settings' own is opened). Raises InputError for the folder,
+    ModelError for the embedder, IndexError_ when another build runs and `wait` is False, or the disk is full.
+    """
+    folder = versions.folder_of(settings)
+    root = corpus or settings.corpus
+    with _disk(folder), versions.building(folder, wait=wait, progress=progress):
+        notes = versions.clean(folder, settings)
+        job = Job(settings, folder, root, embedder or open_embedder(settings, progress=progress), progress)
+        with job.stage("reading"):
+            ingested = read_folder(root, settings.ingest, progress=progress)
+        with job.stage("splitting"):
+            chunks = _split(job, ingested)
+        described = _describe(job, ingested, chunks)
+        same = _live_if_same(job, described)
+        if same is None:
+            described, embedded = _embed_and_write(job, ingested, chunks, described)
+        else:
+            described, embedded = same, 0
+        notes += versions.prune(folder, settings)
+        return BuildReport(
+            settings.index.name, described.version, described.documents, described.chunks, embedded, described.chunks - embedded, described.truncated,
+            ingested.problems, ingested.duplicates, ingested.ignored, dict(job.seconds), same is not None, tuple(notes),
+        )  # fmt: skip
+
+
+def _split(job: Job, ingested: Ingested) -> list[Chunk]:
+    counter = job.embedder.tokenizer()
+    chunks: dict[str, Chunk] = {}
+    for done, document in enumerate(ingested.documents, start=1):
+        chunks.update((chunk.id, chunk) for chunk in split(document, counter, job.settings.ingest))
+        job.progress("splitting", done, len(ingested.documents))
+    if not chunks:
+        raise IndexError_(f"No text to index in {job.root} ({len(ingested.documents)} documents without a word).", "Add documents and build again.")
+    return list(chunks.values())
+
+
+def _describe(job: Job, ingested: Ingested, chunks: Sequence[Chunk]) -> Manifest:
+    """The manifest as far as it is known before anything is embedded."""
+    digest = hashlib.sha256()
+    for document in ingested.documents:
+        parts = (document.id, document.title, document.language, document.media, sorted(document.metadata.items()), document.pages)
+        digest.update(json.dumps([*parts, [[h.start, h.level, h.text] for h in document.headings]]).encode())
+    for chunk in chunks:
+        digest.update(json.dumps([chunk.id, chunk.header, chunk.language, chunk.page, sorted(chunk.metadata.items())]).encode())
+    ingest = job.settings.ingest
+    return Manifest(
+        version=versions.new_name(job.folder),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        corpus=str(job.root),
+        corpus_hash=digest.hexdigest(),
+        documents=len({chunk.document_id for chunk in chunks}),
+        chunks=len(chunks),
+        truncated=0,
+        languages=dict(Counter(document.language for document in ingested.documents).most_common()),
+        embedder=job.embedder.identity(),
+        chunker={"chunk_tokens": ingest.chunk_tokens, "overlap_tokens": ingest.overlap_tokens, "near_duplicate": str(ingest.near_duplicate)},
+        store={"name": job.settings.index.store, "url": job.settings.index.url, "asked": _asked(job, len(chunks))},
+        seconds={},
+        files={},
+    )
+
+
+def _asked(job: Job, count: int) -> str:
+    if job.settings.index.store != "faiss":
+        return "its own"
+    from rag.index.faiss_store import choose
+
+    return choose(count, job.settings.index)
+
+
+def _live_if_same(job: Job, described: Manifest) -> Manifest | None:
+    """The live version's manifest, when building would only make the same again; None = build."""
+    name = versions.live(job.folder)
+    if not name:
+        return None
+    try:
+        there = manifest.read(job.folder / name)
+        manifest.check_files(job.folder / name, there)
+    except IndexError_:
+        return None  # a damaged version is the best reason to build
+    asked = {key: there.store.get(key) for key in described.store}
+    same = (there.corpus_hash, there.chunker, there.embedder, asked) == (described.corpus_hash, described.chunker, described.embedder, described.store)
+    return there if same else None
+
+
+def _embed_and_write(job: Job, ingested: Ingested, chunks: Sequence[Chunk], described: Manifest) -> tuple[Manifest, int]:
+    identity = job.embedder.identity()
+    with Embeddings(job.folder / "embeddings.db", job.embedder.dimension) as cache:
+        with job.stage("looking up"):
+            keys = [embeddings.key(identity, chunk.embedded_text) for chunk in chunks]
+            tokens = cache.known(list(dict.fromkeys(keys)))
+        with job.stage("embedding"):
+            embedded = _embed(job, cache, {key: chunk.embedded_text for key, chunk in zip(keys, chunks, strict=True) if key not in tokens}, tokens)
+        with job.stage("looking up"):
+            vectors = cache.vectors(keys)
+        longest = int(identity.get("max_tokens", 0))
+        described = _changed(described, truncated=sum(tokens[key] > longest for key in keys))
+        described = _write(job, ingested, chunks, vectors, described)
+        with job.stage("publishing"):
+            cache.prune(keys)
+    return described, embedded
+
+
+def _embed(job: Job, cache: Embeddings, missing: Mapping[bytes, str], tokens: dict[bytes, int]) -> int:
+    """Embed the texts the cache lacks, longest first, so that a batch holds texts of one length; fills in `tokens`."""
+    if not missing:
+        return 0
+    counter = job.embedder.tokenizer()
+    extra = counter.count(str(job.embedder.identity().get("passage_prefix", ""))) + 2  # and the two special tokens
+    tokens.update({key: counter.count(text) + extra for key, text in missing.items()})
+    order = sorted(missing, key=lambda key: -tokens[key])
+    job.progress("embedding", 0, len(order))
+    for start in range(0, len(order), SLAB):
+        slab = order[start : start + SLAB]
+        cache.put(slab, [tokens[key] for key in slab], job.embedder.embed_passages([missing[key] for key in slab]))
+        job.progress("embedding", start + len(slab), len(order))
+    return len(order)
+
+
+def _write(job: Job, ingested: Ingested, chunks: Sequence[Chunk], vectors: NDArray[np.float32], described: Manifest) -> Manifest:
+    """Everything into a folder beside, then one rename and the pointer."""
+    making = job.folder / f"{versions.BUILDING}{described.version}"
+    making.mkdir()
+    try:
+        with job.stage("writing texts"):
+            indexed = {chunk.document_id for chunk in chunks}
+            corpus_db.write(making / versions.CORPUS, list({d.id: d for d in ingested.documents if d.id in indexed}.values()), chunks)
+            np.save(making / EXACT_VECTORS, vectors.astype(np.float16), allow_pickle=False)
+            (making / versions.IN_USE).touch()
+        with job.stage("indexing words"):
+            (making / versions.LEXICAL).mkdir()
+            lexical.create(making / versions.LEXICAL, chunks, progress=job.progress)
+        with job.stage("writing vectors"):
+            job.progress("writing vectors", 0, 0)
+            described = _store(job, making, [chunk.id for chunk in chunks], vectors, described)
+        with job.stage("publishing"):
+            described = _changed(described, seconds=dict(job.seconds))
+            manifest.write(making, described)
+            versions.sync_tree(making)
+            making.rename(job.folder / described.version)
+            versions.point(job.folder, described.version)
+    finally:
+        if making.exists():
+            _discard(job, making)
+    return described
+
+
+def _store(job: Job, making: Path, ids: Sequence[str], vectors: NDArray[np.float32], described: Manifest) -> Manifest:
+    kind = STORES.load(job.settings.index.store)
+    target = making / versions.VECTORS
+    target.mkdir()
+    store = kind.create(target, ids, vectors, job.settings.index)
+    try:
+        details = {**described.store, **store.describe()}
+    finally:
+        store.close()
+    fixed = [making / versions.CORPUS, making / EXACT_VECTORS, *(making / versions.LEXICAL).iterdir(), *(target.iterdir() if kind.immutable else ())]
+    return _changed(described, store=details, files={str(file.relative_to(making)): file.stat().st_size for file in sorted(fixed)})
+
+
+def _changed(described: Manifest, **values: object) -> Manifest:
+    from dataclasses import replace
+
+    return replace(described, **values)  # type: ignore[arg-type]
+
+
+def _discard(job: Job, making: Path) -> None:
+    """After a failure. What cannot be removed now (a server that does not answer) the next build removes."""
+    try:
+        versions.discard(making, job.settings)
+    except IndexError_:
+        return
+
+
+@contextmanager
+def _disk(folder: Path) -> Iterator[None]:
+    """A full disk is the user's to mend: one line. Other trouble with files keeps its traceback."""
+    do = "Free some space and build again: what was embedded so far is kept, and the live version is untouched."
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise IndexError_(f"The disk is full: cannot write in {folder} ({exc.strerror}).", do) from exc
+    except sqlite3.OperationalError as exc:
+        if not any(word in str(exc) for word in ("full", "I/O")):
+            raise
+        raise IndexError_(f"The disk is full: cannot write in {folder} ({exc}).", do) from exc
