@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -120,6 +121,7 @@ def _score(rows: list[list[int]], vocabulary: Mapping[str, int], folder: Path) -
         return
     with _without_numba():
         import bm25s
+    logging.getLogger("bm25s").setLevel(logging.WARNING)  # its import sets DEBUG, which passes every handler
     model = bm25s.BM25(k1=K1, b=B, method="lucene")
     model.index((rows, dict(vocabulary)), create_empty_token=False, show_progress=False)
     model.save(str(folder), show_progress=False, allow_pickle=False)
