@@ -39,6 +39,7 @@ class Ingest(Section):
         (), description="Patterns of files to leave out, as in .gitignore (an .atlasignore file in the folder works, too)."
     )
     max_file_mb: float = Field(50, gt=0, description="Larger files are reported and skipped.")
+    reader_seconds: float = Field(20, gt=0, description="A reader may take this long for a file, and as long again per MB of it.")
     near_duplicate: float = Field(
         0.9, ge=0, le=1, description="Documents whose word shingles overlap this much (Jaccard) are indexed once; 1 = exact copies only."
     )

@@ -14,18 +14,18 @@ import typer
 from typer.core import TyperGroup
 
 from rag.errors import AtlasError, UserError
-from ui.session import options
+from ui.session import loaded, options
 
 COMMANDS = {
     "up": "Everything at once: models, index, model server, chat page.",
     "ask": "Answer one question.",
     "chat": "Chat in the terminal.",
     "ui": "Open the chat page.",
-    "search": "Show what is found for a question, with the scores of each half.",
+    "search": "Show what a question finds, and the scores that say why.",
     "index": "Build, list, inspect, roll back or delete indexes.",
     "models": "List, fetch and verify models.",
     "serve": "Start, stop or look at the model server.",
-    "calibrate": "Set the threshold below which Atlas says that the corpus does not hold the answer.",
+    "calibrate": "Set when Atlas says that the corpus lacks the answer.",
     "bench": "Measure retrieval, indexing and serving.",
     "config": "Show every setting, its value and where that value came from.",
     "doctor": "Check this machine and this installation, and say what to do.",
@@ -42,7 +42,7 @@ class LazyGroup(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
             return None
-        stub = typer.Typer(add_completion=False, help=COMMANDS[cmd_name])
+        stub = typer.Typer(add_completion=False, rich_markup_mode=None)
         stub.command(cmd_name, help=COMMANDS[cmd_name])(_nothing)
         return typer.main.get_command(stub)
 
@@ -64,7 +64,9 @@ def load(name: str) -> Any:
     return command
 
 
-app = typer.Typer(cls=LazyGroup, no_args_is_help=True, add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
+HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
+# Plain help: drawing it with rich would cost 0.2 s of importing.
+app = typer.Typer(cls=LazyGroup, no_args_is_help=True, add_completion=False, rich_markup_mode=None, context_settings=HELP_OPTIONS)
 
 
 @app.callback()
@@ -79,6 +81,7 @@ def frame(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the libraries log.")] = False,
 ) -> None:
     """Compare prompting, retrieval and adapters on your own documents, and chat with the result."""
+    loaded.cache_clear()
     options.config, options.profile, options.home = config, profile, home
     options.set, options.verbose = tuple(set_ or ()), verbose
     logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(asctime)s %(name)s: %(message)s", stream=sys.stderr)
@@ -105,6 +108,8 @@ def run(arguments: Sequence[str]) -> int:
             exc.show()
             return int(exc.exit_code)
         raise
+    if result == 130:  # Typer turns Ctrl-C into an exit code by itself, silently
+        _say("Stopped.")
     return result if isinstance(result, int) else 0
 
 

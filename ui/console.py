@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -60,9 +60,9 @@ class _Bars:
 class PlainLines:
     """`stage: done/total (rate/s, ETA)`: the first and last report of a stage, and one line every few seconds between."""
 
-    def __init__(self, *, console: Console = err) -> None:
+    def __init__(self, *, console: Console = err, clock: Callable[[], float] = time.monotonic) -> None:
         self.console = console
-        self.now = time.monotonic
+        self.now = clock
         self.started: dict[str, tuple[float, int]] = {}
         self.printed: dict[str, float] = {}
 

@@ -24,6 +24,10 @@ class Options:
     set: tuple[str, ...] = ()
     verbose: bool = False
 
+    def reset(self) -> None:
+        """As at the start of a process."""
+        self.config, self.profile, self.home, self.set, self.verbose = None, None, None, (), False
+
     def overrides(self) -> dict[str, str]:
         """Dotted key -> text. Raises SettingsError naming every `--set` that is not KEY=VALUE."""
         wrong = [pair for pair in self.set if "=" not in pair]
