@@ -1,0 +1,1 @@
+"""Ingestion: a folder of files becomes documents (`folder.read_folder`), a document becomes chunks (`split.split`)."""

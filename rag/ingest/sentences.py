@@ -1,0 +1,83 @@
+"""Cuts a long text into sentences, and a long sentence into clauses and words, with LlamaIndex's SentenceSplitter.
+
+Only its cutting is used, in the order paragraph, sentence, clause, word. The offsets it can add to nodes are found by searching
+the text for each chunk, which goes wrong when sentences repeat; its pieces, unmerged, simply follow each other in
+the text, so the offsets are sums of lengths.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, Protocol
+
+END = re.compile(
+    r"(?<=[.!?…])[\"'»”’)\]*_]{0,3}\s+(?=[^a-zа-яё\s])"  # a mark, and what follows does not go on in small letters
+    r"|(?<=[。！？])"
+    r"|\n+(?=[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t])"  # an item of a list
+)
+ENDS_ABBREVIATED = re.compile(r"(?:\b\w|\b(?:Dr|Mr|Ms|Mrs|St|vs|Fig|Eq|No|ул|им|гг|см|др|пр|стр|рис|табл|тыс|млн))\.\Z")
+CLAUSE = r"(?s).+?(?:[,;:](?=\s|$)|[、，；：])|.+"
+
+
+class TokenCounter(Protocol):
+    """A model's tokenizer, as far as splitting needs it."""
+
+    def __hash__(self) -> int: ...
+
+    def count(self, text: str) -> int: ...
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """For each token, the characters it stands for."""
+        ...
+
+
+def sentences(text: str) -> list[str]:
+    """Sentences and list items with the blanks after them; joined they are the text. For languages in any script."""
+    cuts = [0]
+    for found in END.finditer(text):
+        if found.end() > cuts[-1] and not ENDS_ABBREVIATED.search(text, max(0, found.start() - 8), found.start()):
+            cuts.append(found.end())
+    return [text[start:end] for start, end in zip(cuts, [*cuts[1:], len(text)], strict=True) if end > start]
+
+
+def pieces(text: str, tokenizer: TokenCounter, size: int) -> list[str]:
+    """The text in pieces of at most `size` tokens, cut as high as possible in the order sentence, clause, word, token.
+
+    Joined they are the text. Only a piece that cannot be cut (one character of several tokens) is larger.
+    """
+    return list(_splitter(max(size, 1), tokenizer).split_text(text))
+
+
+@lru_cache(maxsize=8)
+def _splitter(size: int, tokenizer: TokenCounter) -> Any:
+    from llama_index.core.node_parser import SentenceSplitter
+    from llama_index.core.node_parser.text.utils import split_by_regex, split_by_sep
+
+    class Pieces(SentenceSplitter):
+        """Hands the pieces over as they are cut; which of them make a chunk together is decided in `packing`."""
+
+        def _merge(self, splits: list[Any], chunk_size: int) -> list[str]:
+            return [split.text for split in splits]
+
+    splitter = Pieces(
+        chunk_size=size,
+        chunk_overlap=0,
+        tokenizer=lambda text: range(tokenizer.count(text)),
+        chunking_tokenizer_fn=sentences,  # its default imports nltk, which takes seconds, and loses leading blanks
+    )
+    splitter._sub_sentence_split_fns = [split_by_regex(CLAUSE), split_by_sep(" "), _by_tokens(tokenizer, size)]
+    return splitter
+
+
+def _by_tokens(tokenizer: TokenCounter, size: int) -> Callable[[str], list[str]]:
+    """For a run without blanks: cut after every `size` tokens (LlamaIndex would cut it into single characters)."""
+
+    def cut(text: str) -> list[str]:
+        starts = sorted({start for start, end in tokenizer.spans(text) if start > 0})
+        cuts = [0, *starts[size - 1 :: max(size - 1, 1)], len(text)]
+        return [text[start:end] for start, end in pairwise(cuts) if end > start]
+
+    return cut
