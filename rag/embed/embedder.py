@@ -36,6 +36,9 @@ class Embedder(Protocol):
     def embed_passages(self, texts: Sequence[str], *, progress: Progress = silent) -> NDArray[np.float32]:
         """(len(texts), dimension), unit rows, in the order of `texts`. A text beyond the model's length is cut there."""
 
+    def embed_queries(self, texts: Sequence[str], *, progress: Progress = silent) -> NDArray[np.float32]:
+        """(len(texts), dimension): `embed_query` of many texts at once."""
+
     def embed_query(self, text: str) -> NDArray[np.float32]:
         """(dimension,), unit length."""
 

@@ -66,6 +66,9 @@ class HashEmbedder:
             progress("embedding", row + 1, len(texts))
         return vectors
 
+    def embed_queries(self, texts: Sequence[str], *, progress: Progress = silent) -> NDArray[np.float32]:
+        return self.embed_passages(texts, progress=progress)
+
     def embed_query(self, text: str) -> NDArray[np.float32]:
         return self._vector(text)
 

@@ -56,9 +56,15 @@ class SentenceEmbedder:
         return Tokenizer(self._folder.path)
 
     def embed_passages(self, texts: Sequence[str], *, progress: Progress = silent) -> NDArray[np.float32]:
+        return self._embed_many(str(self._shape["passage_prefix"]), texts, progress)
+
+    def embed_queries(self, texts: Sequence[str], *, progress: Progress = silent) -> NDArray[np.float32]:
+        return self._embed_many(str(self._shape["query_prefix"]), texts, progress)
+
+    def _embed_many(self, prefix: str, texts: Sequence[str], progress: Progress) -> NDArray[np.float32]:
+        """Longest first, so that a batch holds texts of one length."""
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
-        prefix = str(self._shape["passage_prefix"])
         for start in range(0, len(order), SLAB):
             rows = order[start : start + SLAB]
             vectors[rows] = self._encode([prefix + texts[row] for row in rows], self._threads)
