@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -35,32 +37,41 @@ def commit(repo: str, timeout: float) -> str:
     """The commit that the repository's main branch is at. Raises HubUnreachable, or ModelError when there is no such repository."""
     if not reachable(timeout):
         raise HubUnreachable(repo)
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+    from huggingface_hub import HfApi, constants
 
-    try:
-        return str(HfApi().model_info(repo, timeout=timeout).sha)
-    except GatedRepoError as exc:
-        raise ModelError(f"'{repo}' needs its licence to be accepted on the hub.", "Accept it there, then log in: hf auth login.") from exc
-    except RepositoryNotFoundError as exc:
-        raise ModelError(f"The hub has no model '{repo}' (or it is private).", "Check the spelling, or log in: hf auth login.") from exc
-    except (HfHubHTTPError, OSError, RuntimeError) as exc:
-        raise HubUnreachable(str(exc)) from exc
+    with _translated(repo):
+        return str(HfApi(endpoint=constants.ENDPOINT).model_info(repo, timeout=timeout).sha)
 
 
 def download(repo: str, revision: str, folder: Path, *, progress: Progress = silent) -> None:
     """The repository's safetensors, configuration and tokenizer into `folder`; resumes files that are there in part."""
-    import httpx
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.utils import disable_progress_bars
 
     progress(f"downloading {repo} from the hub", 0, 0)
-    try:
-        snapshot_download(repo, revision=revision, local_dir=folder, allow_patterns=KEEP, ignore_patterns=LEAVE)
-    except (HfHubHTTPError, httpx.HTTPError, ConnectionError, TimeoutError) as exc:
-        raise HubUnreachable(f"{repo}: {exc}") from exc
+    disable_progress_bars()
+    with _translated(repo):
+        snapshot_download(
+            repo, revision=revision, local_dir=folder, allow_patterns=KEEP, ignore_patterns=LEAVE, endpoint=constants.ENDPOINT
+        )
     if not any(folder.glob("*.safetensors")):
         raise ModelError(f"'{repo}' has no safetensors weights.", "Choose a model that has them: pickled weights are not read.")
+
+
+@contextmanager
+def _translated(repo: str) -> Iterator[None]:
+    """The hub library's errors, and its transport's, as ours."""
+    import httpx
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    try:
+        yield
+    except GatedRepoError as exc:
+        raise ModelError(f"'{repo}' needs its licence to be accepted on the hub.", "Accept it there, then log in: hf auth login") from exc
+    except (RepositoryNotFoundError, HFValidationError) as exc:
+        raise ModelError(f"The hub has no model '{repo}' (or it is private).", "Check the spelling, or log in: hf auth login") from exc
+    except (HfHubHTTPError, LocalEntryNotFoundError, httpx.HTTPError, ConnectionError, TimeoutError) as exc:
+        raise HubUnreachable(f"{repo}: {exc}") from exc
 
 
 def cached(repo: str) -> tuple[Path, str] | None:

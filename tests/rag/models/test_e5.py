@@ -53,7 +53,9 @@ def test_sizes_vocabulary_and_tensors_come_back_under_transformers_names() -> No
     bias = rng.random(32, dtype=np.float32)
     out = [(0.5, list(rng.integers(0, 16, QK))) for _ in range(64)]
     raw = quantize([(scale, [int(n) for n in nibbles]) for scale, nibbles in out])
-    data = e5_file({"emb.word": (0, words, words.tobytes()), "l0.fo.w": (1, np.zeros(64 * 32, np.float32), raw), "l0.aln.b": (0, bias, bias.tobytes())})
+    data = e5_file(
+        {"emb.word": (0, words, words.tobytes()), "l0.fo.w": (1, np.zeros(64 * 32, np.float32), raw), "l0.aln.b": (0, bias, bias.tobytes())}
+    )
     sizes, vocabulary, tensors = read(data)
     assert (sizes.hidden, sizes.layers, sizes.ffn, sizes.vocab, sizes.eps) == (32, 1, 64, 8, 1e-12)
     assert vocabulary.pieces == PIECES and vocabulary.replacements == REPLACEMENTS
