@@ -264,9 +264,10 @@ def _disk(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        if exc.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        short_write = exc.errno is None and " requested and " in str(exc)  # how numpy tells it
+        if not short_write and exc.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
-        raise IndexError_(f"The disk is full: cannot write in {folder} ({exc.strerror}).", do) from exc
+        raise IndexError_(f"The disk is full: cannot write in {folder} ({exc.strerror or exc}).", do) from exc
     except sqlite3.OperationalError as exc:
         if not any(word in str(exc) for word in ("full", "I/O")):
             raise
