@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from rag.errors import ModelError
 from rag.progress import Progress, silent
@@ -46,16 +48,37 @@ def commit(repo: str, timeout: float) -> str:
 def download(repo: str, revision: str, folder: Path, *, progress: Progress = silent) -> None:
     """The repository's safetensors, configuration and tokenizer into `folder`; resumes files that are there in part."""
     from huggingface_hub import constants, snapshot_download
-    from huggingface_hub.utils import disable_progress_bars
 
-    progress(f"downloading {repo} from the hub", 0, 0)
-    disable_progress_bars()
     with _translated(repo):
         snapshot_download(
-            repo, revision=revision, local_dir=folder, allow_patterns=KEEP, ignore_patterns=LEAVE, endpoint=constants.ENDPOINT
+            repo,
+            revision=revision,
+            local_dir=folder,
+            allow_patterns=KEEP,
+            ignore_patterns=LEAVE,
+            endpoint=constants.ENDPOINT,
+            tqdm_class=_reporting_to(progress, f"downloading {repo} from the hub (MB)"),
         )
     if not any(folder.glob("*.safetensors")):
         raise ModelError(f"'{repo}' has no safetensors weights.", "Choose a model that has them: pickled weights are not read.")
+
+
+def _reporting_to(progress: Progress, stage: str) -> type[Any]:
+    """A tqdm that draws nothing: its bars of bytes call `progress`, its bar of files is left out."""
+    from tqdm.auto import tqdm  # type: ignore[import-untyped]
+
+    class Reporting(tqdm):  # type: ignore[misc]
+        def display(self, *args: Any, **kwargs: Any) -> bool:
+            if self.unit == "B" and self.n:
+                progress(stage, int(self.n) >> 20, int(self.total or 0) >> 20)
+            return True
+
+        def close(self) -> None:
+            self.leave = True  # tqdm then shows the end through `display` and clears nothing
+            self.fp = io.StringIO()
+            super().close()
+
+    return Reporting
 
 
 @contextmanager

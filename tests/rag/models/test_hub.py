@@ -85,7 +85,7 @@ def small_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     from huggingface_hub import constants
 
     server = Hub()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     monkeypatch.setattr(constants, "ENDPOINT", server.url)
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}/resolve/{revision}/{filename}")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
@@ -115,6 +115,14 @@ def test_only_safetensors_configuration_and_tokenizer_are_taken(small_hub: Hub, 
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert names == {"config.json", "tokenizer.json", "model.safetensors", "1_Pooling/config.json", manifest.FILE}
     assert not [asked for asked in small_hub.asked if ".bin" in asked or "onnx" in asked]
+
+
+def test_the_download_reports_its_megabytes_and_draws_nothing(small_hub: Hub, online: Settings, capfd: pytest.CaptureFixture[str]) -> None:
+    small_hub.files["model.safetensors"] = bytes(3 << 20)
+    said: list[tuple[str, int, int]] = []
+    resolve("someone/model", online, progress=lambda stage, done, total: said.append((stage, done, total)))
+    assert ("downloading someone/model from the hub (MB)", 3, 3) in said
+    assert capfd.readouterr().err == ""
 
 
 def test_a_model_that_was_fetched_is_not_asked_for_again(small_hub: Hub, online: Settings) -> None:
