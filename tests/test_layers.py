@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,13 +98,16 @@ def test_help_imports_no_heavy_module() -> None:
     assert done.stdout.rstrip().endswith("LOADED []")
 
 
-def test_help_takes_under_half_a_second_more_than_python_itself() -> None:
+def test_help_costs_under_half_a_second_more_than_python_itself() -> None:
+    """In processor time, which other work on the machine does not change; nothing in --help waits."""
+
     def best_of(code: str) -> float:
         times = []
-        for _ in range(5):
-            started = time.perf_counter()
+        for _ in range(3):
+            before = os.times()
             subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=ROOT, check=True)
-            times.append(time.perf_counter() - started)
+            after = os.times()
+            times.append(after.children_user + after.children_system - before.children_user - before.children_system)
         return min(times)
 
     assert best_of(HELP) - best_of("pass") < 0.5
