@@ -1,0 +1,1 @@
+"""The context of an answer: passages within a token budget, the prompt, abstention, citations."""

@@ -1,0 +1,1 @@
+"""Retrieval: dense and lexical halves, fused, reranked, without repeats."""
