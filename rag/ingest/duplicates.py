@@ -49,7 +49,8 @@ def drop_duplicates(
     rest = [position for position in range(len(documents)) if position not in exact]
     copies = dict(exact)
     if near < 1:
-        copies |= _near([documents[position] for position in rest], rest, near, progress)
+        similar = _near([documents[position] for position in rest], rest, near, progress)
+        copies = {position: similar.get(of, (of, overlap)) for position, (of, overlap) in exact.items()} | similar
     duplicates = tuple(
         Duplicate(documents[position].path, documents[of].path, overlap) for position, (of, overlap) in sorted(copies.items())
     )

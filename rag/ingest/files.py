@@ -104,10 +104,11 @@ def read_bytes(file: Path, max_mb: float) -> bytes:
         handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as exc:
         raise Unreadable(f"cannot be read: {exc.strerror or exc}") from exc
+    info = os.fstat(handle)
+    if not stat.S_ISREG(info.st_mode):
+        os.close(handle)
+        raise Unreadable("not a regular file")
     with os.fdopen(handle, "rb") as stream:
-        info = os.fstat(stream.fileno())
-        if not stat.S_ISREG(info.st_mode):
-            raise Unreadable("not a regular file")
         try:
             data = stream.read(limit + 1) if info.st_size <= limit else b""
         except OSError as exc:

@@ -96,4 +96,5 @@ def _letters(text: str) -> str:
 def _detector() -> LanguageDetector:
     from lingua import Language, LanguageDetectorBuilder
 
-    return LanguageDetectorBuilder.from_languages(*(getattr(Language, name) for name in LANGUAGE_NAMES.split())).with_low_accuracy_mode().build()
+    languages = [getattr(Language, name) for name in LANGUAGE_NAMES.split()]
+    return LanguageDetectorBuilder.from_languages(*languages).with_low_accuracy_mode().build()

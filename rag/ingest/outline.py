@@ -36,7 +36,7 @@ class Outline:
         return self._paths[section]
 
     def words(self, offset: int) -> str:
-        """"title > heading > subheading" of a character; a heading belongs to its own section."""
+        """ "title > heading > subheading" of a character; a heading belongs to its own section."""
         return BETWEEN.join(self._words(self.path(self.section(offset))))
 
     def header(self, start: int, end: int) -> str:

@@ -57,10 +57,17 @@ def _splitter(size: int, tokenizer: TokenCounter) -> Any:
     from llama_index.core.node_parser.text.utils import split_by_regex, split_by_sep
 
     class Pieces(SentenceSplitter):
-        """Hands the pieces over as they are cut; which of them make a chunk together is decided in `packing`."""
+        """Hands the sentences over as they are cut; which of them make a chunk together is decided in `packing`."""
 
         def _merge(self, splits: list[Any], chunk_size: int) -> list[str]:
-            return [split.text for split in splits]
+            merged = [("", 0)]  # words and clauses are joined a little: there are many of them
+            for split in splits:
+                text, tokens = merged[-1]
+                if not split.is_sentence and 0 < tokens + split.token_size <= chunk_size // 6:
+                    merged[-1] = (text + split.text, tokens + split.token_size)
+                else:
+                    merged.append((split.text, chunk_size if split.is_sentence else split.token_size))
+            return [text for text, _ in merged if text]
 
     splitter = Pieces(
         chunk_size=size,

@@ -110,7 +110,7 @@ class _Splitter:
         start, cut = atom.start, atom.cut
         for sentence in sentences(self.text[atom.start : atom.end]):
             if sentence.strip():
-                yield _Atom(start, start + len(sentence.rstrip()), atom.kind, cut)
+                yield _Atom(start + len(sentence) - len(sentence.lstrip()), start + len(sentence.rstrip()), atom.kind, cut)
                 cut = CUT_SENTENCE
             start += len(sentence)
 
@@ -187,7 +187,7 @@ class _Splitter:
             if _between(tokens, candidate, atoms[first].start) > min(self.overlap, free):
                 break
             start = candidate
-        return start
+        return start + len(self.text[start:end]) - len(self.text[start:end].lstrip())
 
     def crumbs(self, start: int, end: int) -> Iterator[Chunk]:
         """For a tokenizer that counts a slice differently than the whole: cut again until every part fits."""
