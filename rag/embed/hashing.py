@@ -54,7 +54,8 @@ class HashEmbedder:
         return cls()
 
     def identity(self) -> Identity:
-        return {"backend": "hash", "model": "hash", "revision": "1", "query_prefix": "", "passage_prefix": "", "dimension": DIMENSION, "max_tokens": 1_000_000}
+        sizes = {"dimension": DIMENSION, "max_tokens": 1_000_000}
+        return {"backend": "hash", "model": "hash", "revision": "1", "query_prefix": "", "passage_prefix": "", **sizes}
 
     def tokenizer(self) -> WordCounter:
         return WordCounter()

@@ -40,7 +40,7 @@ class SentenceEmbedder:
         self._options = options
         self._threads = threads
         self._shape = _read_shape(folder)
-        self._model: SentenceTransformer | None = None
+        self._model: Any = None
         self._busy = threading.Lock()
         self._queries: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
         self.dimension = int(self._shape["dimension"])
@@ -90,11 +90,12 @@ class SentenceEmbedder:
                 self._model = _load(self._folder, self._options.device)
             with _torch_threads(threads):
                 # An empty prompt: the prefix is already there, and the folder may name a default one.
-                raw = self._model.encode(clean, prompt="", batch_size=self._options.batch_size, show_progress_bar=False, convert_to_numpy=False)
+                options = {"prompt": "", "batch_size": self._options.batch_size, "show_progress_bar": False, "convert_to_numpy": False}
+                raw = self._model.encode(clean, **options)
             rows = np.stack([row.float().cpu().numpy() for row in raw]).astype(np.float32, copy=False)
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
         if not np.isfinite(lengths).all():
-            raise ModelError(f"The embedder {self._folder.name} returned numbers that are not finite.", "Its weights may be damaged: `atlas models verify`.")
+            raise ModelError(f"The embedder {self._folder.name} returned numbers that are not finite.", "`atlas models verify` checks it.")
         unit: NDArray[np.float32] = rows / np.maximum(lengths, np.float32(1e-12))
         return unit
 
@@ -110,7 +111,8 @@ def _read_shape(folder: ModelFolder) -> dict[str, str | int]:
     for module in sorted(path.glob("*_Dense/config.json")):  # a projection after the pooling changes the dimension
         dimension = _json(module).get("out_features", dimension)
     if not isinstance(dimension, int) or not isinstance(longest, int):
-        raise ModelError(f"{path} is not a sentence-transformers model (no dimension or no longest input in its json files).", "Choose an embedding model.")
+        what = f"{path} is not a sentence-transformers model (no dimension or no longest input in its json files)."
+        raise ModelError(what, "Choose an embedding model.")
     return {
         "query_prefix": prompts.get("query", ""),
         "passage_prefix": prompts.get("passage", "") or prompts.get("document", ""),
@@ -131,12 +133,15 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _load(folder: ModelFolder, device: str) -> SentenceTransformer:
     from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # a bar for loading 0.2 GB, on a stream that is not the library's
     chosen = _device(device)
     try:
         model = SentenceTransformer(str(folder.path), device=chosen, local_files_only=True, model_kwargs={"dtype": _precision(chosen)})
     except (OSError, ValueError, RuntimeError) as exc:
-        raise ModelError(f"The embedder in {folder.path} cannot be loaded ({str(exc).splitlines()[0]}).", "`atlas models verify` checks it.") from exc
+        reason = str(exc).splitlines()[0]
+        raise ModelError(f"The embedder in {folder.path} cannot be loaded ({reason}).", "`atlas models verify` checks it.") from exc
     return model.eval()
 
 

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rag.embed.embedder import Embedder, open_embedder
-from rag.errors import IndexError_
+from rag.errors import IndexError_, InputError
 from rag.index import corpus_db, embeddings, lexical, manifest, versions
 from rag.index.embeddings import Embeddings
 from rag.index.manifest import Manifest
@@ -79,7 +79,14 @@ class Job:
             self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 3)
 
 
-def build(settings: Settings, *, corpus: Path | None = None, progress: Progress = silent, wait: bool = True, embedder: Embedder | None = None) -> BuildReport:
+def build(
+    settings: Settings,
+    *,
+    corpus: Path | None = None,
+    progress: Progress = silent,
+    wait: bool = True,
+    embedder: Embedder | None = None,
+) -> BuildReport:
     """Build the index that the settings name from a folder (default: `settings.corpus`) and make it live.
 
     Whatever happens on the way, the live version stays as it is; what was embedded is kept for the next try.
@@ -103,9 +110,20 @@ def build(settings: Settings, *, corpus: Path | None = None, progress: Progress 
             described, embedded = same, 0
         notes += versions.prune(folder, settings)
         return BuildReport(
-            settings.index.name, described.version, described.documents, described.chunks, embedded, described.chunks - embedded, described.truncated,
-            ingested.problems, ingested.duplicates, ingested.ignored, dict(job.seconds), same is not None, tuple(notes),
-        )  # fmt: skip
+            name=settings.index.name,
+            version=described.version,
+            documents=described.documents,
+            chunks=described.chunks,
+            embedded=embedded,
+            reused=described.chunks - embedded,
+            truncated=described.truncated,
+            problems=ingested.problems,
+            duplicates=ingested.duplicates,
+            ignored=ingested.ignored,
+            seconds=dict(job.seconds),
+            unchanged=same is not None,
+            notes=tuple(notes),
+        )
 
 
 def _split(job: Job, ingested: Ingested) -> list[Chunk]:
@@ -115,7 +133,7 @@ def _split(job: Job, ingested: Ingested) -> list[Chunk]:
         chunks.update((chunk.id, chunk) for chunk in split(document, counter, job.settings.ingest))
         job.progress("splitting", done, len(ingested.documents))
     if not chunks:
-        raise IndexError_(f"No text to index in {job.root} ({len(ingested.documents)} documents without a word).", "Add documents and build again.")
+        raise InputError(f"No text to index in {job.root} ({len(ingested.documents)} documents without a word).", "Add documents.")
     return list(chunks.values())
 
 
@@ -138,7 +156,7 @@ def _describe(job: Job, ingested: Ingested, chunks: Sequence[Chunk]) -> Manifest
         truncated=0,
         languages=dict(Counter(document.language for document in ingested.documents).most_common()),
         embedder=job.embedder.identity(),
-        chunker={"chunk_tokens": ingest.chunk_tokens, "overlap_tokens": ingest.overlap_tokens, "near_duplicate": str(ingest.near_duplicate)},
+        chunker={"chunk_tokens": ingest.chunk_tokens, "overlap_tokens": ingest.overlap_tokens},
         store={"name": job.settings.index.store, "url": job.settings.index.url, "asked": _asked(job, len(chunks))},
         seconds={},
         files={},
@@ -163,9 +181,9 @@ def _live_if_same(job: Job, described: Manifest) -> Manifest | None:
         manifest.check_files(job.folder / name, there)
     except IndexError_:
         return None  # a damaged version is the best reason to build
-    asked = {key: there.store.get(key) for key in described.store}
-    same = (there.corpus_hash, there.chunker, there.embedder, asked) == (described.corpus_hash, described.chunker, described.embedder, described.store)
-    return there if same else None
+    store = {key: there.store.get(key) for key in described.store}
+    old = (there.corpus_hash, there.chunker, there.embedder, store)
+    return there if old == (described.corpus_hash, described.chunker, described.embedder, described.store) else None
 
 
 def _embed_and_write(job: Job, ingested: Ingested, chunks: Sequence[Chunk], described: Manifest) -> tuple[Manifest, int]:
@@ -175,11 +193,12 @@ def _embed_and_write(job: Job, ingested: Ingested, chunks: Sequence[Chunk], desc
             keys = [embeddings.key(identity, chunk.embedded_text) for chunk in chunks]
             tokens = cache.known(list(dict.fromkeys(keys)))
         with job.stage("embedding"):
-            embedded = _embed(job, cache, {key: chunk.embedded_text for key, chunk in zip(keys, chunks, strict=True) if key not in tokens}, tokens)
+            missing = {key: chunk.embedded_text for key, chunk in zip(keys, chunks, strict=True) if key not in tokens}
+            embedded = _embed(job, cache, missing, tokens)
         with job.stage("looking up"):
             vectors = cache.vectors(keys)
         longest = int(identity.get("max_tokens", 0))
-        described = _changed(described, truncated=sum(tokens[key] > longest for key in keys))
+        described = replace(described, truncated=sum(tokens[key] > longest for key in keys))
         described = _write(job, ingested, chunks, vectors, described)
         with job.stage("publishing"):
             cache.prune(keys)
@@ -219,7 +238,7 @@ def _write(job: Job, ingested: Ingested, chunks: Sequence[Chunk], vectors: NDArr
             job.progress("writing vectors", 0, 0)
             described = _store(job, making, [chunk.id for chunk in chunks], vectors, described)
         with job.stage("publishing"):
-            described = _changed(described, seconds=dict(job.seconds))
+            described = replace(described, seconds=dict(job.seconds))
             manifest.write(making, described)
             versions.sync_tree(making)
             making.rename(job.folder / described.version)
@@ -239,14 +258,9 @@ def _store(job: Job, making: Path, ids: Sequence[str], vectors: NDArray[np.float
         details = {**described.store, **store.describe()}
     finally:
         store.close()
-    fixed = [making / versions.CORPUS, making / EXACT_VECTORS, *(making / versions.LEXICAL).iterdir(), *(target.iterdir() if kind.immutable else ())]
-    return _changed(described, store=details, files={str(file.relative_to(making)): file.stat().st_size for file in sorted(fixed)})
-
-
-def _changed(described: Manifest, **values: object) -> Manifest:
-    from dataclasses import replace
-
-    return replace(described, **values)  # type: ignore[arg-type]
+    fixed = [making / versions.CORPUS, making / EXACT_VECTORS, *(making / versions.LEXICAL).iterdir()]
+    fixed += target.iterdir() if kind.immutable else ()
+    return replace(described, store=details, files={str(file.relative_to(making)): file.stat().st_size for file in sorted(fixed)})
 
 
 def _discard(job: Job, making: Path) -> None:

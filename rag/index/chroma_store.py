@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rag.settings import Index as IndexSettings
 
 IDS = "ids.npy"
-HNSW = {"space": "cosine", "ef_construction": 200, "ef_search": 128, "max_neighbors": 32}
+HNSW: dict[str, Any] = {"space": "cosine", "ef_construction": 200, "ef_search": 128, "max_neighbors": 32}
 
 
 class ChromaStore:
@@ -107,8 +107,9 @@ class ChromaStore:
 
 def _connect(folder: Path, url: str) -> Any:
     import chromadb
+    from chromadb.config import Settings as ChromaSettings
 
-    options = chromadb.Settings(anonymized_telemetry=False)
+    options = ChromaSettings(anonymized_telemetry=False)
     if not url:
         return chromadb.PersistentClient(path=str(folder.resolve() / "chroma"), settings=options)
     parts = urlsplit(url if "//" in url else f"http://{url}")
@@ -128,4 +129,5 @@ def _foreign(url: str) -> Iterator[None]:
         if isinstance(exc, httpx.HTTPError | ConnectionError) or "Could not connect" in str(exc):
             do = f"Start it (`chroma run --port {urlsplit(url).port or 8000}`) or set index.url to where it runs."
             raise IndexError_(f"No answer from {where}.", do) from exc
-        raise IndexError_(f"An error from {where}: {str(exc).splitlines()[0] if str(exc) else type(exc).__name__}.", "Build the index again, or roll back.") from exc
+        reason = (str(exc) or type(exc).__name__).splitlines()[0]
+        raise IndexError_(f"An error from {where}: {reason}.", "Build the index again, or roll back.") from exc

@@ -20,11 +20,13 @@ CREATE TABLE documents (
 );
 CREATE TABLE chunks (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, document_id TEXT NOT NULL REFERENCES documents(id),
-    start INTEGER NOT NULL, "end" INTEGER NOT NULL, language TEXT NOT NULL, page INTEGER, metadata TEXT NOT NULL, header BLOB NOT NULL, text BLOB NOT NULL
+    start INTEGER NOT NULL, "end" INTEGER NOT NULL, language TEXT NOT NULL, page INTEGER, metadata TEXT NOT NULL,
+    header BLOB NOT NULL, text BLOB NOT NULL
 );
 CREATE INDEX chunks_of ON chunks(document_id, start);
 """
 DOCUMENT = "id, path, title, language, media, headings, pages, metadata, text"
+JOINED = "FROM chunks c JOIN documents d ON d.id = c.document_id"
 CHUNK = 'c.document_id, d.path, c.start, c."end", c.text, c.header, c.language, c.page, c.metadata'
 FIXED_KEYS = ("path", "language", "media")
 BATCH = 500  # ids in one statement
@@ -49,7 +51,7 @@ class CorpusDb:
         for start in range(0, len(unique), BATCH):
             part = unique[start : start + BATCH]
             marks = ",".join("?" * len(part))
-            for row in self._rows(f"SELECT c.id, {CHUNK} FROM chunks c JOIN documents d ON d.id = c.document_id WHERE c.id IN ({marks})", part):
+            for row in self._rows(f"SELECT c.id, {CHUNK} {JOINED} WHERE c.id IN ({marks})", part):
                 found[row[0]] = _chunk(row[1:])
         missing = [name for name in unique if name not in found]
         if missing:
@@ -69,7 +71,7 @@ class CorpusDb:
 
     def chunks_of(self, document_id: str) -> list[Chunk]:
         """In text order."""
-        query = f"SELECT {CHUNK} FROM chunks c JOIN documents d ON d.id = c.document_id WHERE d.id = ? ORDER BY c.start, c.number"
+        query = f"SELECT {CHUNK} {JOINED} WHERE d.id = ? ORDER BY c.start, c.number"
         return [_chunk(row) for row in self._rows(query, (document_id,))]
 
     def number(self, ids: Sequence[str]) -> list[int]:
@@ -86,13 +88,14 @@ class CorpusDb:
     def select(self, where: Mapping[str, str | Sequence[str]]) -> frozenset[str]:
         """Ids of the chunks that meet every condition: a value, or one of several. `path` takes glob patterns.
 
-        Other keys are `language`, `media` and the metadata of documents and chunks. Raises UserError for an unknown key, naming the known ones.
+        Other keys are `language`, `media` and the metadata of documents and chunks. Raises UserError for an unknown key,
+        naming the known ones.
         """
         wanted = tuple(sorted((key, (value,) if isinstance(value, str) else tuple(value)) for key, value in where.items()))
         with self._lock:
             if wanted in self._selected:
                 return self._selected[wanted]
-        rows = self._rows("SELECT c.id, d.path, c.language, d.media, d.metadata, c.metadata FROM chunks c JOIN documents d ON d.id = c.document_id")
+        rows = self._rows(f"SELECT c.id, d.path, c.language, d.media, d.metadata, c.metadata {JOINED}")
         found, seen = set(), set(FIXED_KEYS)
         for name, path, language, media, of_document, of_chunk in rows:
             values = {**json.loads(of_document), **json.loads(of_chunk), "path": path, "language": language, "media": media}
@@ -116,7 +119,7 @@ class CorpusDb:
             with self._lock:
                 return self._connection.execute(query, values).fetchall()
         except sqlite3.DatabaseError as exc:
-            raise IndexError_(f"{self._file} cannot be read ({exc}).", "Build the index again, or roll back: `atlas index rollback`.") from exc
+            raise IndexError_(f"{self._file} cannot be read ({exc}).", "Build again, or roll back: `atlas index rollback`.") from exc
 
 
 def write(file: Path, documents: Sequence[Document], chunks: Sequence[Chunk]) -> None:
@@ -125,8 +128,8 @@ def write(file: Path, documents: Sequence[Document], chunks: Sequence[Chunk]) ->
     try:
         connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + SCHEMA)
         with connection:
-            connection.executemany(f"INSERT INTO documents ({DOCUMENT}) VALUES (?,?,?,?,?,?,?,?,?)", (_document_row(document) for document in documents))
-            connection.executemany("INSERT INTO chunks VALUES (?,?,?,?,?,?,?,?,?,?)", (_chunk_row(number, chunk) for number, chunk in enumerate(chunks)))
+            connection.executemany("INSERT INTO documents VALUES (?,?,?,?,?,?,?,?,?)", map(_document_row, documents))
+            connection.executemany("INSERT INTO chunks VALUES (?,?,?,?,?,?,?,?,?,?)", map(_chunk_row, range(len(chunks)), chunks))
     finally:
         connection.close()
 
@@ -138,7 +141,7 @@ def _document_row(document: Document) -> tuple[Any, ...]:
 
 
 def _document(row: Sequence[Any]) -> Document:
-    name, path, title, language, media, headings, pages, metadata, text = row
+    _, path, title, language, media, headings, pages, metadata, text = row
     return Document(
         path=path, text=_text(text), title=_text(title), language=language, media=media, metadata=json.loads(metadata),
         headings=tuple(Heading(*heading) for heading in json.loads(headings)), pages=tuple(json.loads(pages)),
@@ -152,7 +155,8 @@ def _chunk_row(number: int, chunk: Chunk) -> tuple[Any, ...]:
 
 def _chunk(row: Sequence[Any]) -> Chunk:
     document_id, path, start, end, text, header, language, page, metadata = row
-    return Chunk(document_id, path, start, end, _text(text), header=_text(header), language=language, page=page, metadata=json.loads(metadata))
+    about = {"header": _text(header), "language": language, "page": page, "metadata": json.loads(metadata)}
+    return Chunk(document_id, path, start, end, _text(text), **about)
 
 
 def _blob(text: str) -> bytes:

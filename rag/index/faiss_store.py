@@ -49,8 +49,7 @@ class FaissStore:
 
     @classmethod
     def create(cls, folder: Path, ids: Sequence[str], vectors: NDArray[np.float32], settings: IndexSettings) -> Self:
-        import faiss
-
+        faiss = _library()
         index = _empty(len(ids), vectors.shape[1], choose(len(ids), settings))
         with _foreign(folder, "write"):
             if not index.is_trained:
@@ -64,8 +63,7 @@ class FaissStore:
 
     @classmethod
     def open(cls, folder: Path, settings: IndexSettings) -> Self:
-        import faiss
-
+        faiss = _library()
         with _foreign(folder, "read"):
             index = faiss.read_index(str(folder / VECTORS), faiss.IO_FLAG_MMAP_IFC | faiss.IO_FLAG_READ_ONLY)
             ids = np.load(folder / IDS, allow_pickle=False, mmap_mode="r")
@@ -74,8 +72,7 @@ class FaissStore:
         return cls(index, ids)
 
     def search(self, query: NDArray[np.float32], k: int, *, allowed: Collection[str] | None = None) -> list[tuple[str, float]]:
-        import faiss
-
+        faiss = _library()
         positions = None if allowed is None else self._positions(allowed)
         k = min(k, len(self) if positions is None else len(positions))
         if k <= 0:
@@ -87,8 +84,7 @@ class FaissStore:
         return [(str(self._ids[position]), float(score)) for position, score in zip(found[0], scores[0], strict=True) if position >= 0]
 
     def describe(self) -> dict[str, str | int | float]:
-        import faiss
-
+        faiss = _library()
         if isinstance(self._index, faiss.IndexHNSW):
             return {"kind": "hnsw", "links": HNSW_LINKS, "ef_construction": HNSW_BUILD, "ef_search": HNSW_SEARCH}
         if isinstance(self._index, faiss.IndexIVF):
@@ -112,8 +108,7 @@ class FaissStore:
         return np.array(sorted(known), dtype=np.int64)
 
     def _scan(self, query: NDArray[np.float32], k: int, positions: NDArray[np.int64]) -> list[tuple[str, float]]:
-        import faiss
-
+        faiss = _library()
         if isinstance(self._index, faiss.IndexIVF):
             with self._mapping:
                 self._index.make_direct_map()  # no-op after the first time
@@ -122,8 +117,7 @@ class FaissStore:
         return [(str(self._ids[positions[row]]), float(scores[row])) for row in best]
 
     def _parameters(self, k: int, positions: NDArray[np.int64] | None) -> Any:
-        import faiss
-
+        faiss = _library()
         options: dict[str, Any] = {} if positions is None else {"sel": faiss.IDSelectorBatch(positions)}
         if isinstance(self._index, faiss.IndexHNSW):
             return faiss.SearchParametersHNSW(efSearch=max(HNSW_SEARCH, 2 * k), **options)
@@ -132,8 +126,15 @@ class FaissStore:
         return faiss.SearchParameters(**options)
 
 
+def _library() -> Any:
+    """faiss, untyped: the stubs it comes with lack half of it."""
+    import faiss
+
+    return faiss
+
+
 def choose(count: int, settings: IndexSettings) -> str:
-    """"exact", "hnsw" or "ivf", by the settings or by the number of vectors."""
+    """ "exact", "hnsw" or "ivf", by the settings or by the number of vectors."""
     if settings.kind != "auto":
         return settings.kind
     if count < settings.exact_below:
@@ -142,8 +143,7 @@ def choose(count: int, settings: IndexSettings) -> str:
 
 
 def _empty(count: int, dimension: int, kind: str) -> Any:
-    import faiss
-
+    faiss = _library()
     if kind == "hnsw":
         index = faiss.IndexHNSWFlat(dimension, HNSW_LINKS, faiss.METRIC_INNER_PRODUCT)
         index.hnsw.efConstruction = HNSW_BUILD

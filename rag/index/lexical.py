@@ -37,8 +37,8 @@ class Lexical:
     def __init__(self, folder: Path) -> None:
         """Raises IndexError_ when a file is missing or damaged."""
         try:
-            self._data, self._indices, self._indptr = (np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in (DATA, INDICES, INDPTR))
-            self._ids = np.load(folder / IDS, mmap_mode="r", allow_pickle=False)
+            files = [np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in (DATA, INDICES, INDPTR, IDS)]
+            self._data, self._indices, self._indptr, self._ids = files
             self._vocabulary: dict[str, int] = json.loads((folder / VOCABULARY).read_text(encoding="utf-8"))
             analysis = json.loads((folder / ANALYSIS).read_text(encoding="utf-8"))
             self._algorithms: dict[str, list[str]] = analysis["algorithms"]

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -90,7 +91,8 @@ class MilvusStore:
 
     def _search(self, query: NDArray[np.float32], k: int, expression: str) -> list[tuple[str, float]]:
         with _foreign(self._record.url):
-            found = self._client.search(self._record.name, data=[query.reshape(-1).tolist()], limit=k, filter=expression, output_fields=["id"])
+            data = [query.reshape(-1).tolist()]
+            found = self._client.search(self._record.name, data=data, limit=k, filter=expression, output_fields=["id"])
         return [(str(hit["id"]), float(hit["distance"])) for hit in found[0]]
 
     def describe(self) -> dict[str, str | int | float]:
@@ -104,9 +106,8 @@ class MilvusStore:
             self._client.close()
             self._client = None
         if self._files is not None:
-            from milvus_lite.server_manager import server_manager_instance
-
-            server_manager_instance.release_server(str(self._files))  # or its thread goes on writing its index file
+            servers = import_module("milvus_lite.server_manager").server_manager_instance
+            servers.release_server(str(self._files))  # or its thread goes on writing its index file
             self._files = None
         if self._copy is not None:
             shutil.rmtree(self._copy, ignore_errors=True)
@@ -139,4 +140,5 @@ def _foreign(url: str) -> Iterator[None]:
     except (MilvusException, OSError) as exc:
         where = f"the Milvus server at {url}" if url else "Milvus Lite"
         reason = str(getattr(exc, "message", "") or exc).splitlines()[0]
-        raise IndexError_(f"An error from {where}: {reason}.", "Is it running? Set index.url to where it runs." if url else "Is the disk full? Build again.") from exc
+        do = "Is it running? Set index.url to where it runs." if url else "Is the disk full? Build again."
+        raise IndexError_(f"An error from {where}: {reason}.", do) from exc

@@ -6,7 +6,7 @@ import threading
 import weakref
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from rag.errors import AtlasError, IndexError_
 from rag.index import manifest, versions
 from rag.index.corpus_db import CorpusDb
 from rag.index.lexical import Lexical
-from rag.index.store import STORES
+from rag.index.store import STORES, VectorStore
 from rag.settings import Index as IndexSettings
 from rag.settings import Settings
 from rag.types import Chunk, Document
@@ -35,7 +35,7 @@ class Index:
     def __init__(self, folder: Path, settings: IndexSettings) -> None:
         """Raises IndexError_ when something is missing or damaged, FileNotFoundError when the version is being removed."""
         hold = versions.InUse(folder)
-        self._finish = weakref.finalize(self, hold.release)
+        self._finish: weakref.finalize[..., Any] = weakref.finalize(self, hold.close)
         try:
             self.manifest: Manifest = manifest.read(folder)
             manifest.check_files(folder, self.manifest)
@@ -48,7 +48,7 @@ class Index:
             self._finish()
             raise
         self._finish.detach()
-        self._finish = weakref.finalize(self, _close, [self._store.close, self._corpus.close, hold.release])
+        self._finish = weakref.finalize(self, _close, (self._store, self._corpus, hold))
 
     def dense(self, query_vector: NDArray[np.float32], k: int, *, allowed: Collection[str] | None = None) -> list[tuple[str, float]]:
         """(chunk id, cosine), best first."""
@@ -80,7 +80,8 @@ class Index:
     def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """(len(ids), dimension), unit rows; stored in half precision, so cosines are right to about 0.001."""
         rows: NDArray[np.float32] = self._vectors[self._corpus.number(ids)].astype(np.float32)
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        unit: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return unit
 
     def __len__(self) -> int:
         return self.manifest.chunks
@@ -90,10 +91,9 @@ class Index:
         self._finish()
 
 
-def _close(steps: list[object]) -> None:
-    for step in steps:
-        if callable(step):
-            step()
+def _close(parts: tuple[VectorStore, CorpusDb, versions.InUse]) -> None:
+    for part in parts:
+        part.close()
 
 
 class LiveIndex:
@@ -141,7 +141,8 @@ class LiveIndex:
 def mismatch(name: str, described: Manifest, identity: Mapping[str, str | int]) -> IndexError_:
     """The error for an index of another embedder: names both, and what differs where the names agree."""
     theirs, ours = dict(described.embedder), dict(identity)
-    differs = ", ".join(f"{key} {theirs.get(key)!r} against {ours.get(key)!r}" for key in sorted(theirs.keys() | ours.keys()) if theirs.get(key) != ours.get(key))
+    keys = [key for key in sorted(theirs.keys() | ours.keys()) if theirs.get(key) != ours.get(key)]
+    differs = ", ".join(f"{key} {theirs.get(key)!r} against {ours.get(key)!r}" for key in keys)
     what = f"Index '{name}' was made with {describe(theirs)}; the settings ask for {describe(ours)} (differs: {differs})."
     return IndexError_(what, "Build it again (`atlas index build`) or set embed.model back.")
 
@@ -154,7 +155,8 @@ def open_current(folder: Path, settings: IndexSettings) -> Index:
             return Index(folder / name, settings)
         except FileNotFoundError as exc:
             if versions.current(folder) == name and not (folder / name / versions.IN_USE).is_file():
-                raise IndexError_(f"The live version {name} of index '{folder.name}' is not there.", "Build again, or roll back: `atlas index rollback`.") from exc
+                what = f"The live version {name} of index '{folder.name}' is not there."
+                raise IndexError_(what, "Build again, or roll back: `atlas index rollback`.") from exc
     raise IndexError_(f"Index '{folder.name}' is replaced faster than it can be opened.", "Stop the builds and try again.")
 
 

@@ -1,9 +1,9 @@
 """The versions of one index on disk: which is live, who may build, who has one open, and what to throw away.
 
-    <home>/indexes/<name>/current              names the live version; replaced by one rename
-    <home>/indexes/<name>/<version>/           complete and never changed again; `in-use` is locked (shared) by every reader
-    <home>/indexes/<name>/.build-<version>/    being built; whoever holds `lock` may throw it away
-    <home>/indexes/<name>/.trash-<version>/    being removed
+<home>/indexes/<name>/current              names the live version; replaced by one rename
+<home>/indexes/<name>/<version>/           complete and never changed again; `in-use` is locked (shared) by every reader
+<home>/indexes/<name>/.build-<version>/    being built; whoever holds `lock` may throw it away
+<home>/indexes/<name>/.trash-<version>/    being removed
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def current(folder: Path) -> str:
     except FileNotFoundError:
         raise missing(folder) from None
     if not name or "/" in name or name.startswith("."):
-        raise IndexError_(f"{folder / CURRENT} is damaged ({name!r}).", "Write the name of a version into it (`atlas index list`), or build again.")
+        raise IndexError_(f"{folder / CURRENT} is damaged ({name!r}).", "Write a version's name into it, or build again.")
     return name
 
 
@@ -60,7 +60,7 @@ def names(folder: Path) -> list[str]:
     """Complete versions, oldest first (their names are the times they were built at)."""
     if not folder.is_dir():
         return []
-    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".") and (entry / manifest.FILE).is_file())
+    return sorted(file.parent.name for file in folder.glob(f"*/{manifest.FILE}") if not file.parent.name.startswith("."))
 
 
 def point(folder: Path, version: str) -> None:
@@ -101,7 +101,7 @@ def building(folder: Path, *, wait: bool, progress: Progress = silent) -> Iterat
             file.seek(0)
             holder = file.read().strip() or "unknown"
             if not wait:
-                raise IndexError_(f"Index '{folder.name}' is being built by another process (pid {holder}).", "Try again when it has finished.")
+                raise IndexError_(f"Index '{folder.name}' is being built by another process (pid {holder}).", "Try again later.")
             progress(f"waiting for the build of pid {holder}", 0, 0)
             time.sleep(0.1)
         if not (folder / LOCK).exists():  # whoever we waited for deleted the whole index
@@ -137,7 +137,7 @@ class InUse:
             self._file.close()
             raise FileNotFoundError(folder)
 
-    def release(self) -> None:
+    def close(self) -> None:
         self._file.close()
 
 
@@ -174,7 +174,8 @@ def delete(settings: Settings, version: str = "") -> list[str]:
         doomed = [version] if version else names(folder)
         busy = [name for name in doomed if not _remove(folder, name, settings)]
         if busy:
-            raise IndexError_(f"Version {', '.join(busy)} of '{folder.name}' is open in a running process.", "Stop it (`atlas ui`, `atlas serve`) and try again.")
+            what = f"Version {', '.join(busy)} of '{folder.name}' is open in a running process."
+            raise IndexError_(what, "Stop it (`atlas ui`, `atlas serve`) and try again.")
         if not version:
             clean(folder, settings)
             shutil.rmtree(folder)

@@ -20,10 +20,10 @@ WORDS_REMEMBERED = 200_000
 
 STEMMERS: Mapping[str, Mapping[str, str]] = {
     "latin": {
-        "en": "english", "de": "german", "fr": "french", "es": "spanish", "pt": "portuguese", "it": "italian", "nl": "dutch", "sv": "swedish",
-        "no": "norwegian", "nb": "norwegian", "nn": "norwegian", "da": "danish", "fi": "finnish", "hu": "hungarian", "ro": "romanian", "tr": "turkish",
-        "ca": "catalan", "cs": "czech", "pl": "polish", "et": "estonian", "lt": "lithuanian", "id": "indonesian", "eu": "basque", "ga": "irish",
-        "eo": "esperanto",
+        "en": "english", "de": "german", "fr": "french", "es": "spanish", "pt": "portuguese", "it": "italian", "nl": "dutch",
+        "sv": "swedish", "no": "norwegian", "nb": "norwegian", "nn": "norwegian", "da": "danish", "fi": "finnish", "hu": "hungarian",
+        "ro": "romanian", "tr": "turkish", "ca": "catalan", "cs": "czech", "pl": "polish", "et": "estonian", "lt": "lithuanian",
+        "id": "indonesian", "eu": "basque", "ga": "irish", "eo": "esperanto",
     },
     "cyrillic": {"ru": "russian", "sr": "serbian"},
     "greek": {"el": "greek"},

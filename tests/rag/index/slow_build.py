@@ -38,7 +38,7 @@ def slowly(home: Path, corpus: Path) -> None:
             time.sleep(PAUSE)
 
     sys.addaudithook(pause)
-    build(Settings(home=home, corpus=corpus, embed={"backend": "hash"}), embedder=Slow())  # type: ignore[arg-type]
+    build(Settings(home=home, corpus=corpus, embed={"backend": "hash"}), embedder=Slow())
 
 
 def serve(home: Path, corpus: Path) -> None:

@@ -18,6 +18,7 @@ from rag.index.build import build
 from rag.index.opened import open_current, open_live
 from rag.index.store import STORES
 from rag.settings import Settings
+
 from .conftest import TEXTS, write
 
 Make = Callable[..., Settings]
@@ -38,7 +39,10 @@ class Counting(HashEmbedder):
 
 
 def many(corpus: Path, count: int, *, salt: str = "") -> None:
-    write(corpus, {f"many/{n:03}.txt": f"Document {n} of the {salt} archive speaks of subject{n} and topic{n * 7} only." for n in range(count)})
+    write(
+        corpus,
+        {f"many/{n:03}.txt": f"Document {n} of the {salt} archive speaks of subject{n} and topic{n * 7} only." for n in range(count)},
+    )
 
 
 @pytest.mark.parametrize("store", STORES.names())
@@ -90,7 +94,9 @@ def test_nothing_changed_makes_no_new_version(settings: Settings) -> None:
     assert versions.names(versions.folder_of(settings)) == [first.version]
 
 
-@pytest.mark.parametrize("change", [{"ingest": {"chunk_tokens": 16, "overlap_tokens": 0}}, {"index": {"store": "chroma"}}, {"index": {"kind": "hnsw"}}])
+@pytest.mark.parametrize(
+    "change", [{"ingest": {"chunk_tokens": 16, "overlap_tokens": 0}}, {"index": {"store": "chroma"}}, {"index": {"kind": "hnsw"}}]
+)
 def test_other_settings_make_a_new_version(change: dict[str, dict[str, object]], make_settings: Make) -> None:
     first = build(make_settings())
     second = build(make_settings(**change))

@@ -35,7 +35,13 @@ KILLS = 100
 
 def edition(corpus: Path, number: int) -> None:
     head = "---\nlanguage: en\n---\n"  # stated, so that no language model is loaded a hundred times
-    write(corpus, {f"page{page:02}.md": f"{head}Page {page} of edition{number}: words about subject{page} and matter{number * page}." for page in range(PAGES)})
+    write(
+        corpus,
+        {
+            f"page{page:02}.md": f"{head}Page {page} of edition{number}: words about subject{page} and matter{number * page}."
+            for page in range(PAGES)
+        },
+    )
 
 
 def live_edition(settings: Settings) -> int:
@@ -47,7 +53,9 @@ def live_edition(settings: Settings) -> int:
     assert len(texts) == PAGES
     assert len(editions) == 1
     number = editions.pop()
-    (name, score), *_ = index.dense(HashEmbedder().embed_query(f"page07 Page 7 of edition{number}: words about subject7 and matter{7 * number}."), 1)
+    (name, score), *_ = index.dense(
+        HashEmbedder().embed_query(f"page07 Page 7 of edition{number}: words about subject7 and matter{7 * number}."), 1
+    )
     assert "Page 7 of" in index.chunks([name])[0].text
     assert score > 0.8
     index.close()
@@ -149,7 +157,9 @@ def rehearse(builder: Builder, corpus: Path) -> tuple[float, float]:
     return median(before for before, _ in times[1:]), median(after for _, after in times[1:])
 
 
-def test_what_was_embedded_before_a_kill_is_not_embedded_again(make_settings: Make, corpus: Path, fast_disk: Path, builder: Builder) -> None:
+def test_what_was_embedded_before_a_kill_is_not_embedded_again(
+    make_settings: Make, corpus: Path, fast_disk: Path, builder: Builder
+) -> None:
     settings = make_settings(home=fast_disk / "home")
     write(corpus, {f"note{number:03}.txt": f"Note {number} about thing{number} and place{number * 3}." for number in range(200)})
     builder.start()
@@ -173,7 +183,11 @@ def limited(folder: Path, size: int) -> Iterator[Callable[[], None]]:
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True).returncode == 0
     if mounted:
         try:
-            yield lambda: subprocess.run(["mount", "-o", "remount,size=64m", str(folder)], check=True) and None
+
+            def make_room() -> None:
+                subprocess.run(["mount", "-o", "remount,size=64m", str(folder)], check=True)
+
+            yield make_room
         finally:
             subprocess.run(["umount", str(folder)], check=True)
         return
@@ -191,7 +205,9 @@ def used(folder: Path) -> int:
 
 
 @pytest.mark.parametrize("share", [0.2, 0.45, 0.6, 0.7, 0.8, 0.9, 0.97])
-def test_a_full_disk_leaves_the_old_index_and_the_next_build_completes(share: float, make_settings: Make, corpus: Path, tmp_path: Path) -> None:
+def test_a_full_disk_leaves_the_old_index_and_the_next_build_completes(
+    share: float, make_settings: Make, corpus: Path, tmp_path: Path
+) -> None:
     edition(corpus, 0)
     more = {f"note{number:03}.txt": f"Note {number} about thing{number} and place{number * 3}." for number in range(300)}
 
@@ -208,7 +224,7 @@ def test_a_full_disk_leaves_the_old_index_and_the_next_build_completes(share: fl
     with limited(settings.home, int(small + 60_000 + share * (large - small - 60_000))) as make_room:
         build(settings)
         write(corpus, more)
-        with pytest.raises(IndexError_, match="full|Cannot write") as caught:
+        with pytest.raises(IndexError_, match=r"full|Cannot write") as caught:
             build(settings)
         assert "\n" not in str(caught.value)
         assert live_edition(settings) == 0
@@ -226,7 +242,7 @@ def test_a_limit_on_file_sizes_is_told_like_a_full_disk(settings: Settings, corp
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, hard))
     try:
-        with pytest.raises(IndexError_, match="full|Cannot write"):
+        with pytest.raises(IndexError_, match=r"full|Cannot write"):
             build(settings)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

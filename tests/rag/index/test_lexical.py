@@ -24,7 +24,10 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def chunks() -> list[Chunk]:
-    return [Chunk(f"{number:016x}", f"{number}.md", 0, len(text), text, header=header, language=language) for number, (language, header, text) in enumerate(TEXTS)]
+    return [
+        Chunk(f"{number:016x}", f"{number}.md", 0, len(text), text, header=header, language=language)
+        for number, (language, header, text) in enumerate(TEXTS)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +45,9 @@ def index(folder: Path) -> Lexical:
 @pytest.mark.parametrize(
     ("question", "place"),
     [
-        ("lora_alpha", 0), ("alpha", 0), ("low rank adapter", 0), ("LORA", 0), ("max model len", 1), ("max_model_len", 1), ("gpt 4", 1), ("GPT4", 1),
-        ("c++", 1), ("152-фз", 2), ("фз", 2), ("реестры еще", 2), ("персональными данными", 2), ("какая модель ищет документ?", 3), ("закон", 2), ("vllm", 1),
+        ("lora_alpha", 0), ("alpha", 0), ("low rank adapter", 0), ("LORA", 0), ("max model len", 1), ("max_model_len", 1),
+        ("gpt 4", 1), ("GPT4", 1), ("c++", 1), ("152-фз", 2), ("фз", 2), ("реестры еще", 2), ("персональными данными", 2),
+        ("какая модель ищет документ?", 3), ("закон", 2), ("vllm", 1),
     ],
 )  # fmt: skip
 def test_it_finds(index: Lexical, chunks: list[Chunk], question: str, place: int) -> None:

@@ -37,13 +37,13 @@ def edition(corpus: Path, number: int) -> None:
 
 def test_another_embedder_is_refused_and_both_are_named(settings: Settings) -> None:
     build(settings)
-    with pytest.raises(IndexError_, match="made with hash .* the settings ask for other-embedder") as caught:
+    with pytest.raises(IndexError_, match=r"made with hash .* the settings ask for other-embedder") as caught:
         open_live(settings, Other())
     assert "\n" not in str(caught.value)
 
 
 def test_no_index_says_how_to_build_one(settings: Settings) -> None:
-    with pytest.raises(IndexError_, match="no index 'default'.*atlas index build"):
+    with pytest.raises(IndexError_, match=r"no index 'default'.*atlas index build"):
         open_live(settings, HashEmbedder())
 
 
@@ -132,8 +132,10 @@ def test_another_process_may_have_it_open_and_is_not_disturbed(make_settings: Ma
     edition(corpus, 1)
     first = build(settings).version
     script = (
-        "import sys; from pathlib import Path; from rag.settings import Settings; from rag.index.opened import open_current; from rag.index import versions\n"
-        "s = Settings(home=Path(sys.argv[1])); i = open_current(versions.folder_of(s), s.index); print('open', flush=True); sys.stdin.readline()\n"
+        "import sys; from pathlib import Path; from rag.settings import Settings\n"
+        "from rag.index.opened import open_current; from rag.index import versions\n"
+        "s = Settings(home=Path(sys.argv[1])); i = open_current(versions.folder_of(s), s.index)\n"
+        "print('open', flush=True); sys.stdin.readline()\n"
         "print(i.version, len(i.lexical('edition1', 9)), flush=True)"
     )
     reader = subprocess.Popen(
@@ -190,7 +192,13 @@ def test_a_cut_off_file_is_one_clear_line_and_the_next_build_mends_it(name: str,
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [("{", "is damaged"), ("[]", "has format None"), ('{"format": 99}', "has format 99; this version of Atlas reads format 1"), ('{"format": 1}', "missing or unknown")]
+    ("text", "says"),
+    [
+        ("{", "is damaged"),
+        ("[]", "has format None"),
+        ('{"format": 99}', "has format 99; this version of Atlas reads format 1"),
+        ('{"format": 1}', "missing or unknown"),
+    ],
 )
 def test_a_manifest_that_cannot_be_read_is_one_clear_line(text: str, says: str, settings: Settings) -> None:
     version = build(settings).version

@@ -32,7 +32,8 @@ def vectors() -> NDArray[np.float32]:
     rng = np.random.default_rng(7)
     centres = rng.normal(size=(30, DIMENSION))
     raw = centres[rng.integers(0, 30, COUNT)] + 0.3 * rng.normal(size=(COUNT, DIMENSION))
-    return (raw / np.linalg.norm(raw, axis=1, keepdims=True)).astype(np.float32)
+    unit: NDArray[np.float32] = (raw / np.linalg.norm(raw, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +128,9 @@ def test_it_agrees_with_exact_search(store: VectorStore, ids: list[str], vectors
 
 
 @pytest.mark.parametrize("share", [1, 5, 300])
-def test_only_allowed_ids_come_back_and_the_best_of_them(store: VectorStore, ids: list[str], vectors: NDArray[np.float32], share: int) -> None:
+def test_only_allowed_ids_come_back_and_the_best_of_them(
+    store: VectorStore, ids: list[str], vectors: NDArray[np.float32], share: int
+) -> None:
     rows = list(range(0, share * 2, 2))
     allowed = {ids[row] for row in rows}
     hits = store.search(vectors[401], 4, allowed=allowed)
@@ -174,7 +177,9 @@ def test_faiss_chooses_by_count() -> None:
 
 
 @pytest.mark.parametrize("kind", ["hnsw", "ivf"])
-def test_a_filter_too_long_to_scan_still_holds(kind: str, tmp_path: Path, ids: list[str], vectors: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_filter_too_long_to_scan_still_holds(
+    kind: str, tmp_path: Path, ids: list[str], vectors: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("rag.index.faiss_store.SCAN_BELOW", 10)
     settings = IndexSettings.model_validate({"kind": kind})
     store = STORES.load("faiss").create(tmp_path, ids, vectors, settings)
@@ -188,19 +193,20 @@ def test_a_dead_server_is_one_clear_line(tmp_path: Path, vectors: NDArray[np.flo
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    with pytest.raises(IndexError_, match="No answer from the Chroma server at http://127.0.0.1") as caught:
+    with pytest.raises(IndexError_, match=r"No answer from the Chroma server at http://127\.0\.0\.1") as caught:
         STORES.load("chroma").create(tmp_path, ["0" * 16], vectors[:1], IndexSettings(store="chroma", url=url))
     assert "\n" not in str(caught.value)
 
 
 def test_deleting_drops_the_servers_collection(chroma_url: str, tmp_path: Path, ids: list[str], vectors: NDArray[np.float32]) -> None:
     import chromadb
+    from chromadb.config import Settings as ChromaSettings
 
     settings = IndexSettings(store="chroma", url=chroma_url)
     kind = STORES.load("chroma")
     kind.create(tmp_path, ids[:5], vectors[:5], settings).close()
     port = int(chroma_url.rsplit(":", 1)[1])
-    client = chromadb.HttpClient(host="127.0.0.1", port=port, settings=chromadb.Settings(anonymized_telemetry=False))
+    client = chromadb.HttpClient(host="127.0.0.1", port=port, settings=ChromaSettings(anonymized_telemetry=False))
     before = {collection.name for collection in client.list_collections()}
     kind.delete(tmp_path, settings)
     kind.delete(tmp_path, settings)  # a second time is no error

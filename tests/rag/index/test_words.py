@@ -19,10 +19,12 @@ def query(text: str) -> set[str]:
     return {term for compound in words.compounds(text) for term in words.query_terms(compound, BOTH)}
 
 
-@pytest.mark.parametrize("text", ["lora_alpha", "max-model-len", "C++", "C#", "GPT-4", "152-ФЗ", "3.14", "2024-01-31", "v1.2.3", "LoraConfig"])
+@pytest.mark.parametrize(
+    "text", ["lora_alpha", "max-model-len", "C++", "C#", "GPT-4", "152-ФЗ", "3.14", "2024-01-31", "v1.2.3", "LoraConfig"]
+)
 def test_an_identifier_is_found_whole_and_in_parts(text: str) -> None:
     compound = words.compounds(f"About {text}, briefly.")[1]
-    whole, *parts = words.pieces(compound)
+    _, *parts = words.pieces(compound)
     terms = document(text)
     assert words.document_terms(compound, "en")[0] in terms
     assert set(query(text)) & terms >= {words.document_terms(compound, "en")[0]}
@@ -57,7 +59,9 @@ def test_a_wrongly_guessed_language_loses_nothing() -> None:
 
 
 def test_yo_is_ye_and_marks_do_not_matter() -> None:
-    assert document("учёт", "ru") == document("учет", "ru") == document("уче\u0301т", "ru") == document("учёт".replace("ё", "е\u0308"), "ru")
+    assert (
+        document("учёт", "ru") == document("учет", "ru") == document("уче\u0301т", "ru") == document("учёт".replace("ё", "е\u0308"), "ru")
+    )
     assert document("ad\u00adapter") == document("adapter")
 
 
