@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,7 +55,7 @@ class Assistant:
         context: Context | None = None,
         adapter: str | None = None,
         where: Where | None = None,
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """`Retrieved` (arms that retrieve), `Token`s, and at the end `Finished`. Closing the iterator frees the model server.
 
         `context`: use this one instead of retrieving, so that arms can be compared on the same passages. `adapter`: the
@@ -78,22 +79,24 @@ class Assistant:
         messages = await asyncio.to_thread(self.prompt, question, arm, history, context=context)
         pieces: list[str] = []
         usage = Usage(0, 0, "stop")
-        async for piece in self.generator.stream(messages, answer.provenance.decoding, adapter=adapter):
-            if isinstance(piece, Usage):
-                usage = piece
-                continue
-            if not pieces:
-                timing = replace(timing, first_token=time.perf_counter() - began)
-            pieces.append(piece)
-            yield Token(piece)
+        async with aclosing(self.generator.stream(messages, answer.provenance.decoding, adapter=adapter)) as stream:
+            async for piece in stream:
+                if isinstance(piece, Usage):
+                    usage = piece
+                    continue
+                if not pieces:
+                    timing = replace(timing, first_token=time.perf_counter() - began)
+                pieces.append(piece)
+                yield Token(piece)
         timing = replace(timing, total=time.perf_counter() - began)
         yield Finished(self._finished(answer, "".join(pieces), usage, timing))
 
     async def answer(self, question: str, arm: str, history: Sequence[Message] = (), *, context: Context | None = None) -> Answer:
         """The finished answer of `stream`, for callers that do not show it growing."""
-        async for event in self.stream(question, arm, history, context=context):
-            if isinstance(event, Finished):
-                return event.answer
+        async with aclosing(self.stream(question, arm, history, context=context)) as events:
+            async for event in events:
+                if isinstance(event, Finished):
+                    return event.answer
         raise UserError("The answer was cut off.", "Ask again.")
 
     async def retrieve(self, question: str, history: Sequence[Message] = (), *, where: Where | None = None) -> Context:

@@ -53,8 +53,8 @@ class Retriever:
         mode: Mode = "reranked" if self.reranker else "fused"
         hits = self._rank(index, query, mode=mode, k=max(3 * k, k + 8), where=where)
         kept, repeats = without_repeats(hits, self.settings.near_duplicate)
-        chosen = set(kept[:k])
-        return Found(tuple(kept[:k]), tuple((hit, twin) for hit, twin in repeats if twin in chosen), index)
+        chosen = {hit.chunk.id for hit in kept[:k]}
+        return Found(tuple(kept[:k]), tuple((hit, twin) for hit, twin in repeats if twin.chunk.id in chosen), index)
 
     def find(self, query: str, *, mode: Mode, k: int, vector: NDArray[np.float32] | None = None) -> list[Hit]:
         """One half alone, or a stage of the whole, repeats kept: for measuring and for showing why."""
