@@ -48,7 +48,7 @@ def calibrate(
         out.print_json(json.dumps(asdict(fitted), ensure_ascii=False))
         return
     out.print(f"Threshold {fitted.threshold:.3f} saved for index '{settings.index.name}'. On these questions it refuses:")
-    rows = [("answerable", fitted.answerable, fitted.refused_answerable, None)]
+    rows: list[tuple[str, int, float, float | None]] = [("answerable", fitted.answerable, fitted.refused_answerable, None)]
     rows.append(("off-topic", fitted.offtopic, fitted.refused_offtopic, fitted.auc_offtopic))
     if fitted.refused_near is not None:
         rows.append(("near misses", fitted.near, fitted.refused_near, fitted.auc_near))
