@@ -19,6 +19,7 @@ DC_TITLE = "{http://purl.org/dc/elements/1.1/}title"
 MAX_UNPACKED = 200 * 2**20
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 BODY = "word/document.xml"
+ITEM = 10  # the "level" of a paragraph style that makes list items; headings have 1 to 9
 
 
 def read(file: Path) -> list[Extract]:
@@ -52,7 +53,7 @@ def read(file: Path) -> list[Extract]:
 
 @dataclass(slots=True)
 class _Body:
-    """Blocks of text in reading order; `levels` says which paragraph styles are headings (0 = the document's title)."""
+    """Blocks of text in reading order; `levels` says which paragraph styles are headings (0 = the document's title) or list items."""
 
     levels: dict[str, int]
     blocks: list[str] = field(default_factory=list)
@@ -89,9 +90,9 @@ class _Body:
         level = self.levels.get(style.get(W + "val", ""), -1) if style is not None else -1
         if level == 0 and not self.title:
             self.title = " ".join(words.split())
-        if level >= 0 and words.strip():
+        if 0 <= level < ITEM and words.strip():
             self.headings.append(Heading(self.length + (2 if self.blocks else 0), max(level, 1), " ".join(words.split())))
-        elif element.find(f"{W}pPr/{W}numPr") is not None and words:
+        elif words and (level == ITEM or element.find(f"{W}pPr/{W}numPr") is not None):
             words = f"- {words}"
         self.add(words)
 
@@ -124,7 +125,7 @@ def _iterparse(stream: IO[bytes]) -> Iterator[tuple[str, Any]]:
 
 
 def _heading_styles(archive: zipfile.ZipFile) -> dict[str, int]:
-    """Style id -> outline level (1 = top, 0 = title). Word keeps the English name of a built-in style in every language."""
+    """Style id -> outline level (1 = top, 0 = title), or ITEM. Word keeps the English name of a built-in style in every language."""
     levels: dict[str, int] = {}
     parents: dict[str, str] = {}
     with archive.open("word/styles.xml") as stream:
@@ -136,6 +137,8 @@ def _heading_styles(archive: zipfile.ZipFile) -> dict[str, int]:
             outline, parent = style.find(f"{W}pPr/{W}outlineLvl"), style.find(W + "basedOn")
             if words == "title":
                 levels[key] = 0
+            elif words.startswith("list "):
+                levels[key] = ITEM
             elif words.startswith("heading ") and words[8:].isdigit():
                 levels[key] = int(words[8:])
             elif outline is not None and outline.get(W + "val", "9").isdigit() and int(outline.get(W + "val", "9")) < 9:

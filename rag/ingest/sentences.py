@@ -8,9 +8,7 @@ the text, so the offsets are sums of lengths.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any, Protocol
 
 END = re.compile(
@@ -43,16 +41,18 @@ def sentences(text: str) -> list[str]:
     return [text[start:end] for start, end in zip(cuts, [*cuts[1:], len(text)], strict=True) if end > start]
 
 
-def pieces(text: str, tokenizer: TokenCounter, size: int) -> list[str]:
-    """The text in pieces of at most `size` tokens, cut as high as possible in the order sentence, clause, word, token.
+def pieces(text: str, size: int) -> list[str]:
+    """The text in pieces of at most `size` characters, cut as high as possible in the order sentence, clause, word, character.
 
-    Joined they are the text. Only a piece that cannot be cut (one character of several tokens) is larger.
+    Joined they are the text.
     """
-    return list(_splitter(max(size, 1), tokenizer).split_text(text))
+    splitter = _splitter()
+    splitter.chunk_size = max(size, 1)
+    return list(splitter.split_text(text))
 
 
-@lru_cache(maxsize=8)
-def _splitter(size: int, tokenizer: TokenCounter) -> Any:
+@lru_cache(maxsize=1)
+def _splitter() -> Any:
     from llama_index.core.node_parser import SentenceSplitter
     from llama_index.core.node_parser.text.utils import split_by_regex, split_by_sep
 
@@ -62,29 +62,18 @@ def _splitter(size: int, tokenizer: TokenCounter) -> Any:
         def _merge(self, splits: list[Any], chunk_size: int) -> list[str]:
             merged = [("", 0)]  # words and clauses are joined a little: there are many of them
             for split in splits:
-                text, tokens = merged[-1]
-                if not split.is_sentence and 0 < tokens + split.token_size <= chunk_size // 6:
-                    merged[-1] = (text + split.text, tokens + split.token_size)
+                text, length = merged[-1]
+                if not split.is_sentence and length + split.token_size <= chunk_size // 6:
+                    merged[-1] = (text + split.text, length + split.token_size)
                 else:
                     merged.append((split.text, chunk_size if split.is_sentence else split.token_size))
             return [text for text, _ in merged if text]
 
     splitter = Pieces(
-        chunk_size=size,
         chunk_overlap=0,
-        tokenizer=lambda text: range(tokenizer.count(text)),
+        tokenizer=str,  # sizes are characters: counting the tokens of every sentence again would take most of the time
         chunking_tokenizer_fn=sentences,  # its default imports nltk, which takes seconds, and loses leading blanks
     )
-    splitter._sub_sentence_split_fns = [split_by_regex(CLAUSE), split_by_sep(" "), _by_tokens(tokenizer, size)]
+    by_length = [lambda text: [text[start : start + splitter.chunk_size] for start in range(0, len(text), splitter.chunk_size)]]
+    splitter._sub_sentence_split_fns = [split_by_regex(CLAUSE), split_by_sep(" "), *by_length]
     return splitter
-
-
-def _by_tokens(tokenizer: TokenCounter, size: int) -> Callable[[str], list[str]]:
-    """For a run without blanks: cut after every `size` tokens (LlamaIndex would cut it into single characters)."""
-
-    def cut(text: str) -> list[str]:
-        starts = sorted({start for start, end in tokenizer.spans(text) if start > 0})
-        cuts = [0, *starts[size - 1 :: max(size - 1, 1)], len(text)]
-        return [text[start:end] for start, end in pairwise(cuts) if end > start]
-
-    return cut

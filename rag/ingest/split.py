@@ -123,7 +123,7 @@ class _Splitter:
             return
         head = self.text[block.start : block.end].partition("\n")[0] if block.kind == "table" else ""
         start = block.start
-        for part in self.parts(block, max(room // 2, 1), tokens):
+        for part in self.parts(block, max(room // 2, 1), tokens):  # half: sizes are estimates, and smaller parts pack better
             words = part.strip()
             if words:
                 at = start + len(part) - len(part.lstrip())
@@ -141,15 +141,16 @@ class _Splitter:
         return CUT_INSIDE if open_end or self.text[block.start].islower() else CUT_BLOCK
 
     def parts(self, block: Block, size: int, tokens: list[int]) -> Iterator[str]:
-        """The text of a block in parts of at most `size` tokens where it can be cut; joined they are the block."""
+        """The text of a block in parts of about `size` tokens where it can be cut; joined they are the block."""
         text = self.text[block.start : block.end]
+        characters = size * len(text) // _between(tokens, block.start, block.end)
         if block.kind not in ("table", "code"):
-            yield from pieces(text, self.tokenizer, size)
+            yield from pieces(text, characters)
             return
         start = block.start
         for line in text.splitlines(keepends=True):
             if _between(tokens, start, start + len(line)) > size:
-                yield from pieces(line, self.tokenizer, size)
+                yield from pieces(line, characters)
             else:
                 yield line
             start += len(line)
@@ -190,14 +191,12 @@ class _Splitter:
         return start + len(self.text[start:end]) - len(self.text[start:end].lstrip())
 
     def crumbs(self, start: int, end: int) -> Iterator[Chunk]:
-        """For a tokenizer that counts a slice differently than the whole: cut again until every part fits."""
-        size = self.limit - self.count(self.header(start, end)) - SPARE
+        """For text of uneven density, or a tokenizer that counts a slice differently: cut again until every part fits."""
+        size = end - start
         while True:
             size = max(size * 3 // 4, 1)
-            parts = pieces(self.text[start:end], self.tokenizer, size)
-            places = []
-            at = start
-            for part in parts:
+            places, at = [], start
+            for part in pieces(self.text[start:end], size):
                 if part.strip():
                     places.append((at + len(part) - len(part.lstrip()), at + len(part.rstrip())))
                 at += len(part)
