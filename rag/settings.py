@@ -70,7 +70,11 @@ class Index(Section):
 class Retrieve(Section):
     top_k: int = Field(8, ge=1, description="Hits handed to the context.")
     candidates: int = Field(50, ge=1, description="Hits taken from each half before fusion.")
-    rrf_k: int = Field(60, ge=1, description="Constant of reciprocal rank fusion (Cormack et al. 2009).")
+    fusion: Literal["scores", "ranks"] = Field(
+        "scores",
+        description="How the halves are fused: scores = on fixed scales (better wherever we measured); ranks = reciprocal ranks.",
+    )
+    rrf_k: int = Field(60, ge=1, description="fusion ranks: constant of reciprocal rank fusion (Cormack et al. 2009).")
     lexical_weight: float = Field(1.0, ge=0, description="Weight of the BM25 half against the dense half (1 = equal, 0 = dense only).")
     reranker: str = Field("", description="Cross-encoder: catalogue name, folder or hub id; empty = none.")
     near_duplicate: float = Field(0.9, ge=0, le=1, description="A hit whose words overlap a better one this much is dropped; 1 = keep all.")
@@ -103,6 +107,9 @@ class Generate(Section):
     )
     base_url: str = Field("", description="openai: http://host:port/v1 of the endpoint.")
     api_key_env: str = Field("OPENAI_API_KEY", description="openai: name of the environment variable that holds the key.")
+    tokenizer: str = Field(
+        "", description="openai: model or folder whose tokenizer counts tokens; empty = the model's own, else an estimate."
+    )
     temperature: float = Field(0.0, ge=0, le=2, description="0 = always the likeliest token.")
     top_p: float = Field(1.0, gt=0, le=1, description="Nucleus sampling, when temperature > 0.")
     max_tokens: int = Field(200, ge=1, description="Longest answer.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -49,7 +50,7 @@ class Lexical:
 
     def search(self, query: str, k: int, *, allowed: Collection[str] | None = None) -> list[tuple[str, float]]:
         """The best (chunk id, BM25 score), best first, equal scores in corpus order. Stop words count only when there is nothing else."""
-        columns = self._columns(query)
+        columns, _ = self._look_up(query)
         if not columns or k <= 0:
             return []
         scores = np.zeros(len(self._ids), dtype=np.float32)
@@ -68,15 +69,31 @@ class Lexical:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def _columns(self, query: str) -> list[int]:
-        """Columns of the query's terms, each once."""
+    def bound(self, query: str) -> float:
+        """What no chunk's score for this query can exceed: the idf of all its words, also of those that no chunk holds.
+
+        BM25 in Lucene's form is idf * tf / (tf + ...), so a word gives its idf at most. A score close to the bound says that
+        the chunk is about the whole question, not just about one of its words.
+        """
+        columns, unknown = self._look_up(query)
+        found = sum(self._idf(int(self._indptr[column + 1] - self._indptr[column])) for column in columns)
+        return found + unknown * self._idf(0)
+
+    def _idf(self, chunks: int) -> float:
+        """Of a term that stands in so many chunks (Lucene's variant)."""
+        return math.log(1 + (len(self._ids) - chunks + 0.5) / (chunks + 0.5))
+
+    def _look_up(self, query: str) -> tuple[list[int], int]:
+        """Columns of the query's terms, each once, and the number of its words that no chunk holds."""
         content: dict[int, None] = {}
         stop: dict[int, None] = {}
+        unknown = 0
         for compound in words.compounds(query):
             known = [self._vocabulary[term] for term in words.query_terms(compound, self._algorithms) if term in self._vocabulary]
             is_stop = compound.lower().replace("ё", "е") in self._stop
             (stop if is_stop else content).update(dict.fromkeys(known))
-        return list(content or stop)
+            unknown += not known and not is_stop
+        return list(content or stop), unknown
 
     def _mask(self, allowed: Collection[str]) -> NDArray[np.bool_]:
         if not self._position:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from rag.index.manifest import Manifest
 
+SAMPLED = 4096
+"""Chunks that the mean cosine is taken from, about."""
 EXACT_VECTORS = "vectors.f16.npy"
 """Every vector in half precision, in the corpus' order: `Index.vectors` must not depend on what a store can return."""
 
@@ -57,6 +60,17 @@ class Index:
     def lexical(self, query: str, k: int, *, allowed: Collection[str] | None = None) -> list[tuple[str, float]]:
         """(chunk id, BM25 score > 0), best first."""
         return self._lexical.search(query, k, allowed=allowed)
+
+    def lexical_bound(self, query: str) -> float:
+        """What no chunk's lexical score for this query can exceed; see `Lexical.bound`."""
+        return self._lexical.bound(query)
+
+    @cached_property
+    def cosine_floor(self) -> float:
+        """The mean cosine between two chunks: what an unrelated pair has here. Far above 0 for many embedders."""
+        sample = np.asarray(self._vectors[:: max(1, len(self._vectors) // SAMPLED)], dtype=np.float32)
+        mean, count = sample.mean(axis=0), len(sample)
+        return float((count * (mean @ mean) - 1) / (count - 1)) if count > 1 else 0.0  # without the pairs of a chunk and itself
 
     def chunks(self, ids: Sequence[str]) -> list[Chunk]:
         """Same order as `ids`."""

@@ -1,4 +1,4 @@
-"""The retriever: dense and BM25 candidates, fused by rank, reranked when there is a reranker, repeats dropped."""
+"""The retriever: dense and BM25 candidates, fused, reranked when there is a reranker, repeats dropped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from rag.embed.embedder import Embedder, open_embedder
 from rag.index.opened import Index, LiveIndex, open_live
 from rag.progress import Progress, silent
-from rag.retrieve.fuse import fuse
+from rag.retrieve.fuse import fuse, fuse_scores
 from rag.retrieve.repeats import without_repeats
 from rag.retrieve.rerank import Reranker, open_reranker
 from rag.settings import Retrieve, Settings
@@ -71,8 +71,12 @@ class Retriever:
         if mode != "dense":
             lexical = index.lexical(query, depth, allowed=allowed)
         rankings = {half: [name for name, _ in found] for half, found in (("dense", dense), ("lexical", lexical))}
-        weights = {"lexical": self.settings.lexical_weight} if dense and lexical else None
-        fused = fuse(rankings, k=self.settings.rrf_k, weights=weights)
+        if self.settings.fusion == "ranks":
+            weights = {"lexical": self.settings.lexical_weight} if dense and lexical else None
+            fused = fuse(rankings, k=self.settings.rrf_k, weights=weights)
+        else:
+            weight = self.settings.lexical_weight if dense else 1.0
+            fused = fuse_scores(dense, lexical, floor=index.cosine_floor, bound=index.lexical_bound(query), weight=weight)
         pool = fused[: depth if mode == "reranked" else k]
         hits = _hits(index, pool, dict(dense), dict(lexical), rankings)
         if mode == "reranked" and self.reranker:

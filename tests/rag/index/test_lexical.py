@@ -111,3 +111,15 @@ def test_a_damaged_file_is_one_clear_line(tmp_path: Path, chunks: list[Chunk], n
 
 def test_the_vocabulary_is_readable_json(folder: Path) -> None:
     assert "loraalpha" in json.loads((folder / lexical.VOCABULARY).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    "question", ["lora_alpha", "to be or not to be", "персональными данными", "alpha unheardof", "GPT-4 prompts in C++"]
+)
+def test_no_score_exceeds_the_bound_of_its_query(index: Lexical, question: str) -> None:
+    assert all(score <= index.bound(question) for _, score in index.search(question, 10))
+
+
+def test_words_that_no_chunk_holds_raise_the_bound(index: Lexical) -> None:
+    assert index.bound("alpha") < index.bound("alpha unheardof") < index.bound("alpha unheardof nowhere")
+    assert index.bound("the") == index.bound("the the")
