@@ -21,7 +21,10 @@ ROOT = Path(__file__).resolve().parents[2]
 class Sandbox:
     """One child, started at the first file that needs it and again after a file killed it. A context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, starting: float = 120.0) -> None:
+        """`starting`: seconds that the first file of each reader may take longer, because its libraries are imported then."""
+        self._starting = starting
+        self._warm: set[str] = set()
         self._child: subprocess.Popen[bytes] | None = None
 
     def read(self, reader: str, file: Path, *, seconds: float) -> list[Extract]:
@@ -31,16 +34,18 @@ class Sandbox:
         try:
             child.stdin.write(json.dumps({"reader": reader, "file": str(file.absolute())}).encode() + b"\n")
             child.stdin.flush()
-            answer = json.loads(_line(child.stdout.fileno(), time.monotonic() + seconds))
+            allowed = seconds + (0.0 if reader in self._warm else self._starting)
+            answer = json.loads(_line(child.stdout.fileno(), time.monotonic() + allowed))
         except TimeoutError as exc:
             self.close()
-            raise Unreadable(f"its reader was stopped after {seconds:.0f} s (ingest.reader_seconds)") from exc
+            raise Unreadable(f"its reader was stopped after {allowed:.0f} s (ingest.reader_seconds)") from exc
         except (EOFError, BrokenPipeError) as exc:
             code = child.wait()
             self.close()
             raise Unreadable(f"its reader crashed (exit code {code}; broken file, or out of memory)") from exc
         if "problem" in answer:
             raise Unreadable(answer["problem"])
+        self._warm.add(reader)
         return [Extract.from_json(extract) for extract in answer["extracts"]]
 
     def close(self) -> None:
@@ -55,6 +60,7 @@ class Sandbox:
                 except BrokenPipeError:
                     continue  # the request that killed the child was still in the buffer
         self._child = None
+        self._warm.clear()
 
     def __enter__(self) -> Self:
         return self

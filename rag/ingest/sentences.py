@@ -8,6 +8,7 @@ the text, so the offsets are sums of lengths.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -46,18 +47,27 @@ def pieces(text: str, size: int) -> list[str]:
 
     Joined they are the text.
     """
-    splitter = _splitter()
-    splitter.chunk_size = max(size, 1)
-    return list(splitter.split_text(text))
+    return list(_pieces()(max(size, 1)).split_text(text))
 
 
 @lru_cache(maxsize=1)
-def _splitter() -> Any:
+def _pieces() -> Callable[[int], Any]:
+    """The splitter's class, made when it is first needed: LlamaIndex takes seconds to import."""
     from llama_index.core.node_parser import SentenceSplitter
     from llama_index.core.node_parser.text.utils import split_by_regex, split_by_sep
 
     class Pieces(SentenceSplitter):
         """Hands the sentences over as they are cut; which of them make a chunk together is decided in `packing`."""
+
+        def __init__(self, size: int) -> None:
+            # Sizes are characters: counting the tokens of every sentence again would take most of the time.
+            # The default for sentences imports nltk, which takes seconds too, and loses leading blanks.
+            super().__init__(chunk_size=size, chunk_overlap=0, tokenizer=str, chunking_tokenizer_fn=sentences)
+            self._sub_sentence_split_fns = [
+                split_by_regex(CLAUSE),
+                split_by_sep(" "),
+                lambda text: [text[start : start + size] for start in range(0, len(text), size)],
+            ]
 
         def _merge(self, splits: list[Any], chunk_size: int) -> list[str]:
             merged = [("", 0)]  # words and clauses are joined a little: there are many of them
@@ -69,11 +79,4 @@ def _splitter() -> Any:
                     merged.append((split.text, chunk_size if split.is_sentence else split.token_size))
             return [text for text, _ in merged if text]
 
-    splitter = Pieces(
-        chunk_overlap=0,
-        tokenizer=str,  # sizes are characters: counting the tokens of every sentence again would take most of the time
-        chunking_tokenizer_fn=sentences,  # its default imports nltk, which takes seconds, and loses leading blanks
-    )
-    by_length = [lambda text: [text[start : start + splitter.chunk_size] for start in range(0, len(text), splitter.chunk_size)]]
-    splitter._sub_sentence_split_fns = [split_by_regex(CLAUSE), split_by_sep(" "), *by_length]
-    return splitter
+    return Pieces

@@ -110,7 +110,7 @@ def test_a_yaml_bomb_in_the_front_matter_stays_folded(write: Write, ingest: Call
 
 def test_a_reader_that_hangs_is_stopped_and_the_next_file_is_read(folder: Path, write: Write) -> None:
     page = write("page.html", "<p>words</p>")
-    with Sandbox() as sandbox:
+    with Sandbox(starting=0) as sandbox:
         with pytest.raises(Unreadable, match="stopped after 1 s"):
             sandbox.read("tests.rag.ingest.bad_readers:hang", page, seconds=1)
         with pytest.raises(Unreadable, match=r"crashed \(exit code 3"):
