@@ -1,0 +1,1 @@
+"""From a prompt to streamed text: generators behind one protocol."""

