@@ -1,0 +1,168 @@
+"""Bringing everything up behind an open page: models, model server, index, calibration; each stage timed, each failure said once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag.errors import UserError
+from rag.progress import Progress, silent
+from ui.chat.status import Doing, What, look
+
+if TYPE_CHECKING:
+    from rag.assistant import Assistant
+    from rag.settings import Settings
+
+Tell = Callable[[str], None]
+STAGES = ("models", "server", "index", "calibration", "warming")
+
+
+class Launch:
+    """One bringing-up. `tell` gets a line at the end of each stage; `ready` is for the page."""
+
+    def __init__(self, settings: Settings, assistant: Assistant, *, tell: Tell, progress: Progress = silent) -> None:
+        self.settings, self.assistant, self.tell, self._shown = settings, assistant, tell, progress
+        self.seconds: dict[str, float] = {}
+        self.failed: UserError | None = None
+        self.ours = False
+        """Whether the model server was started here, and is to be stopped with us."""
+        self._doing: Doing | None = Doing("starting")
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="launch", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether everything is up, or has failed, after at most so many seconds."""
+        self._thread.join(timeout=seconds)
+        return not self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Stop what was started here; a server that was up before stays."""
+        from rag.serve import vllm
+
+        self._stopped.set()
+        if self.ours:
+            vllm.stop(self.settings)
+
+    async def ready(self) -> Doing | None:
+        """None when a question can be answered now. Raises the error that ended the launch."""
+        if self.failed is not None:
+            raise self.failed
+        return self._doing or await look(self.settings, self.assistant)
+
+    def _run(self) -> None:
+        try:
+            with self._stage("models"):
+                said = self._models()
+            self.tell(self._line("models", said))
+            server = threading.Thread(target=self._guarded, args=(self._server,), name="server", daemon=True)
+            server.start()  # it is another process, and the slowest to come up
+            self._guarded(self._search)
+            server.join()
+        except Exception as exc:
+            self._fail(exc)
+
+    def _guarded(self, stage: Callable[[], None]) -> None:
+        try:
+            stage()
+        except Exception as exc:
+            self._fail(exc)
+
+    def _fail(self, exc: Exception) -> None:
+        if self._stopped.is_set():
+            return
+        if not isinstance(exc, UserError):
+            import traceback
+
+            self.tell("".join(traceback.format_exception(exc)).rstrip())
+            exc = UserError(f"Starting failed: {type(exc).__name__}: {exc}", "The details are in the terminal.")
+        self.failed = self.failed or exc
+        self.tell(str(exc))
+
+    def _models(self) -> str:
+        from rag.models.folder import resolve
+        from rag.models.wanted import wanted
+
+        names = wanted(self.settings)
+        for name in names:
+            resolve(name, self.settings, progress=self._progress("models"))
+        return ", ".join(names) or "none needed"
+
+    def _server(self) -> None:
+        from rag.serve import vllm
+
+        if self.settings.generate.backend != "vllm" or self._stopped.is_set():
+            return
+        with self._stage("server"):
+            self.ours = vllm.status(self.settings) is None
+            server = vllm.start(self.settings, progress=self._shown)
+        self.tell(self._line("server", f"{server.url} (process {server.pid}{'' if self.ours else ', was running'}), log {server.log}"))
+
+    def _search(self) -> None:
+        """Index, calibration, and the embedder's weights. An index that is there answers while it is brought up to date."""
+        from rag.index import versions
+        from rag.index.build import build
+
+        if versions.live(versions.folder_of(self.settings)):
+            self._doing = Doing("warming")
+            self._warm()
+            self._doing = None
+        with self._stage("index"):
+            report = build(self.settings, progress=self._progress("index"))
+        said = "unchanged" if report.unchanged else f"{report.embedded:,} chunks embedded, {report.reused:,} reused"
+        skipped = f"; skipped: {', '.join(problem.path for problem in report.problems)}" if report.problems else ""
+        self.tell(self._line("index", f"{report.documents:,} documents, {report.chunks:,} chunks, {said}{skipped}"))
+        if self._doing is not None:
+            self._warm()
+        self._calibrate()
+        self._doing = None
+
+    def _warm(self) -> None:
+        """The first question should not pay for loading weights."""
+        with self._stage("warming"):
+            self.assistant.retriever.search("warm")
+            self.assistant.examples.choose("warm", 1)
+        self.tell(self._line("warming", "search and examples are loaded"))
+
+    def _calibrate(self) -> None:
+        from rag.assistant import calibration_file
+        from rag.context import abstain
+        from rag.errors import InputError
+        from rag.qa import read_pairs
+
+        file, retriever = calibration_file(self.settings), self.assistant.retriever
+        files = [Path(name) for name in self.settings.qa if Path(name).is_file()]
+        if not files or not self.settings.context.abstain or abstain.load(file, retriever.embedder.identity()) is not None:
+            return
+        try:
+            with self._stage("calibration"):
+                abstain.save(abstain.calibrate(retriever, read_pairs(files), progress=self._progress("calibration")), file)
+        except InputError as exc:  # not needed to answer
+            self.tell(f"Not calibrated: {exc}")
+            return
+        self.tell(self._line("calibration", "done"))
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
+
+    def _line(self, stage: str, said: str) -> str:
+        return f"{stage}: {said} ({self.seconds[stage]:.1f} s)"
+
+    def _progress(self, what: What) -> Progress:
+        """Shown in the terminal, and on the page while questions have to wait for it."""
+
+        def report(stage: str, done: int, total: int) -> None:
+            if self._doing is not None:
+                self._doing = Doing(what, done, total)
+            self._shown(stage, done, total)
+
+        return report
