@@ -41,6 +41,7 @@ class SentenceEmbedder:
         self._threads = threads
         self._shape = _read_shape(folder)
         self._model: Any = None
+        self._tokenizer: Tokenizer | None = None
         self._busy = threading.Lock()
         self._queries: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
         self.dimension = int(self._shape["dimension"])
@@ -53,7 +54,9 @@ class SentenceEmbedder:
         return {"backend": "sentence-transformers", "model": self._folder.name, "revision": self._folder.revision, **self._shape}
 
     def tokenizer(self) -> Tokenizer:
-        return Tokenizer(self._folder.path)
+        if self._tokenizer is None:
+            self._tokenizer = Tokenizer(self._folder.path)  # about a second for a vocabulary of 250,000 pieces
+        return self._tokenizer
 
     def embed_passages(self, texts: Sequence[str], *, progress: Progress = silent) -> NDArray[np.float32]:
         return self._embed_many(str(self._shape["passage_prefix"]), texts, progress)
@@ -136,16 +139,17 @@ def _load(folder: ModelFolder, device: str) -> SentenceTransformer:
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # a bar for loading 0.2 GB, on a stream that is not the library's
-    chosen = _device(device)
+    chosen = device_for(device)
     try:
-        model = SentenceTransformer(str(folder.path), device=chosen, local_files_only=True, model_kwargs={"dtype": _precision(chosen)})
+        model = SentenceTransformer(str(folder.path), device=chosen, local_files_only=True, model_kwargs={"dtype": precision_for(chosen)})
     except (OSError, ValueError, RuntimeError) as exc:
         reason = str(exc).splitlines()[0]
         raise ModelError(f"The embedder in {folder.path} cannot be loaded ({reason}).", "`atlas models verify` checks it.") from exc
     return model.eval()
 
 
-def _device(wanted: str) -> str:
+def device_for(wanted: str) -> str:
+    """The device that a setting ("auto", "cpu", "cuda:1") stands for on this machine."""
     import torch
 
     if wanted != "auto":
@@ -155,7 +159,7 @@ def _device(wanted: str) -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def _precision(device: str) -> Any:
+def precision_for(device: str) -> Any:
     """bfloat16 where the hardware multiplies it (about twice as fast, cosine 0.9999 to float32), else float32."""
     import torch
 

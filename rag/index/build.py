@@ -6,32 +6,28 @@ import errno
 import hashlib
 import json
 import sqlite3
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
-
+import rag.ingest
 from rag.embed.embedder import Embedder, open_embedder
 from rag.errors import IndexError_, InputError
-from rag.index import corpus_db, embeddings, lexical, manifest, versions
+from rag.index import embeddings, manifest, versions
+from rag.index.corpus_db import CorpusDb
 from rag.index.embeddings import Embeddings
+from rag.index.job import Job
 from rag.index.manifest import Manifest
-from rag.index.opened import EXACT_VECTORS
-from rag.index.store import STORES
+from rag.index.publish import publish
 from rag.ingest.folder import Duplicate, Ingested, Problem, read_folder
 from rag.ingest.split import split
 from rag.progress import Progress, silent
 from rag.settings import Settings
 from rag.types import Chunk
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 SLAB = 64
 """Texts embedded between two commits: what a kill can cost."""
@@ -57,26 +53,6 @@ class BuildReport:
     seconds: Mapping[str, float]
     unchanged: bool
     notes: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class Job:
-    """One build under way."""
-
-    settings: Settings
-    folder: Path
-    root: Path
-    embedder: Embedder
-    progress: Progress
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 3)
 
 
 def build(
@@ -105,7 +81,7 @@ def build(
         described = _describe(job, ingested, chunks)
         same = _live_if_same(job, described)
         if same is None:
-            described, embedded = _embed_and_write(job, ingested, chunks, described)
+            described, embedded = _embed_and_publish(job, ingested, chunks, described)
         else:
             described, embedded = same, 0
         notes += versions.prune(folder, settings)
@@ -129,12 +105,41 @@ def build(
 def _split(job: Job, ingested: Ingested) -> list[Chunk]:
     counter = job.embedder.tokenizer()
     chunks: dict[str, Chunk] = {}
-    for done, document in enumerate(ingested.documents, start=1):
-        chunks.update((chunk.id, chunk) for chunk in split(document, counter, job.settings.ingest))
-        job.progress("splitting", done, len(ingested.documents))
+    with closing(_live_corpus(job)) as live:
+        for done, document in enumerate(ingested.documents, start=1):
+            of_it = live.chunks_if_same(document) or split(document, counter, job.settings.ingest)
+            chunks.update((chunk.id, chunk) for chunk in of_it)
+            job.progress("splitting", done, len(ingested.documents))
     if not chunks:
         raise InputError(f"No text to index in {job.root} ({len(ingested.documents)} documents without a word).", "Add documents.")
     return list(chunks.values())
+
+
+def _live_corpus(job: Job) -> CorpusDb:
+    """The live version's texts, if the same splitter cut them for the same tokenizer; else an empty corpus."""
+    name = versions.live(job.folder)
+    try:
+        there = manifest.read(job.folder / name)
+        manifest.check_files(job.folder / name, there)
+        if (there.chunker, there.embedder) == (_chunker(job), job.embedder.identity()):
+            return CorpusDb(job.folder / name / versions.CORPUS)
+    except IndexError_:
+        return CorpusDb.empty()  # nothing was built yet, or it is damaged
+    return CorpusDb.empty()
+
+
+def _chunker(job: Job) -> dict[str, str | int]:
+    """What decides how a document is cut; the splitter's own code belongs to it."""
+    ingest = job.settings.ingest
+    return {"chunk_tokens": ingest.chunk_tokens, "overlap_tokens": ingest.overlap_tokens, "code": _code()}
+
+
+@cache
+def _code() -> str:
+    digest = hashlib.sha256()
+    for file in sorted(Path(rag.ingest.__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _describe(job: Job, ingested: Ingested, chunks: Sequence[Chunk]) -> Manifest:
@@ -145,7 +150,6 @@ def _describe(job: Job, ingested: Ingested, chunks: Sequence[Chunk]) -> Manifest
         digest.update(json.dumps([*parts, [[h.start, h.level, h.text] for h in document.headings]]).encode())
     for chunk in chunks:
         digest.update(json.dumps([chunk.id, chunk.header, chunk.language, chunk.page, sorted(chunk.metadata.items())]).encode())
-    ingest = job.settings.ingest
     return Manifest(
         version=versions.new_name(job.folder),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -156,7 +160,7 @@ def _describe(job: Job, ingested: Ingested, chunks: Sequence[Chunk]) -> Manifest
         truncated=0,
         languages=dict(Counter(document.language for document in ingested.documents).most_common()),
         embedder=job.embedder.identity(),
-        chunker={"chunk_tokens": ingest.chunk_tokens, "overlap_tokens": ingest.overlap_tokens},
+        chunker=_chunker(job),
         store={"name": job.settings.index.store, "url": job.settings.index.url, "asked": _asked(job, len(chunks))},
         seconds={},
         files={},
@@ -186,7 +190,7 @@ def _live_if_same(job: Job, described: Manifest) -> Manifest | None:
     return there if old == (described.corpus_hash, described.chunker, described.embedder, described.store) else None
 
 
-def _embed_and_write(job: Job, ingested: Ingested, chunks: Sequence[Chunk], described: Manifest) -> tuple[Manifest, int]:
+def _embed_and_publish(job: Job, ingested: Ingested, chunks: Sequence[Chunk], described: Manifest) -> tuple[Manifest, int]:
     identity = job.embedder.identity()
     with Embeddings(job.folder / "embeddings.db", job.embedder.dimension) as cache:
         with job.stage("looking up"):
@@ -199,7 +203,7 @@ def _embed_and_write(job: Job, ingested: Ingested, chunks: Sequence[Chunk], desc
             vectors = cache.vectors(keys)
         longest = int(identity.get("max_tokens", 0))
         described = replace(described, truncated=sum(tokens[key] > longest for key in keys))
-        described = _write(job, ingested, chunks, vectors, described)
+        described = publish(job, ingested, chunks, vectors, described)
         with job.stage("publishing"):
             cache.prune(keys)
     return described, embedded
@@ -219,56 +223,6 @@ def _embed(job: Job, cache: Embeddings, missing: Mapping[bytes, str], tokens: di
         cache.put(slab, [tokens[key] for key in slab], job.embedder.embed_passages([missing[key] for key in slab]))
         job.progress("embedding", start + len(slab), len(order))
     return len(order)
-
-
-def _write(job: Job, ingested: Ingested, chunks: Sequence[Chunk], vectors: NDArray[np.float32], described: Manifest) -> Manifest:
-    """Everything into a folder beside, then one rename and the pointer."""
-    making = job.folder / f"{versions.BUILDING}{described.version}"
-    making.mkdir()
-    try:
-        with job.stage("writing texts"):
-            indexed = {chunk.document_id for chunk in chunks}
-            corpus_db.write(making / versions.CORPUS, list({d.id: d for d in ingested.documents if d.id in indexed}.values()), chunks)
-            np.save(making / EXACT_VECTORS, vectors.astype(np.float16), allow_pickle=False)
-            (making / versions.IN_USE).touch()
-        with job.stage("indexing words"):
-            (making / versions.LEXICAL).mkdir()
-            lexical.create(making / versions.LEXICAL, chunks, progress=job.progress)
-        with job.stage("writing vectors"):
-            job.progress("writing vectors", 0, 0)
-            described = _store(job, making, [chunk.id for chunk in chunks], vectors, described)
-        with job.stage("publishing"):
-            described = replace(described, seconds=dict(job.seconds))
-            manifest.write(making, described)
-            versions.sync_tree(making)
-            making.rename(job.folder / described.version)
-            versions.point(job.folder, described.version)
-    finally:
-        if making.exists():
-            _discard(job, making)
-    return described
-
-
-def _store(job: Job, making: Path, ids: Sequence[str], vectors: NDArray[np.float32], described: Manifest) -> Manifest:
-    kind = STORES.load(job.settings.index.store)
-    target = making / versions.VECTORS
-    target.mkdir()
-    store = kind.create(target, ids, vectors, job.settings.index)
-    try:
-        details = {**described.store, **store.describe()}
-    finally:
-        store.close()
-    fixed = [making / versions.CORPUS, making / EXACT_VECTORS, *(making / versions.LEXICAL).iterdir()]
-    fixed += target.iterdir() if kind.immutable else ()
-    return replace(described, store=details, files={str(file.relative_to(making)): file.stat().st_size for file in sorted(fixed)})
-
-
-def _discard(job: Job, making: Path) -> None:
-    """After a failure. What cannot be removed now (a server that does not answer) the next build removes."""
-    try:
-        versions.discard(making, job.settings)
-    except IndexError_:
-        return
 
 
 @contextmanager

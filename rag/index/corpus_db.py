@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from rag.errors import IndexError_, UserError
 from rag.types import Chunk, Document, Heading
@@ -36,13 +36,24 @@ class CorpusDb:
     """Thread-safe; one connection, opened at once, so that the file may be unlinked while it is in use."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
-        self._lock = threading.Lock()
-        self._selected: dict[tuple[tuple[str, tuple[str, ...]], ...], frozenset[str]] = {}
         if not file.is_file():
             raise IndexError_(f"{file} is missing.", "Build the index again.")
-        self._connection = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+        self._use(file, sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False))
         self._rows("SELECT count(*) FROM chunks JOIN documents ON documents.id = document_id LIMIT 1")
+
+    @classmethod
+    def empty(cls) -> Self:
+        """A corpus without documents, in memory."""
+        made = cls.__new__(cls)
+        made._use(Path(":memory:"), sqlite3.connect(":memory:", check_same_thread=False))
+        made._connection.executescript(SCHEMA)
+        return made
+
+    def _use(self, file: Path, connection: sqlite3.Connection) -> None:
+        self._file = file
+        self._connection = connection
+        self._lock = threading.Lock()
+        self._selected: dict[tuple[tuple[str, tuple[str, ...]], ...], frozenset[str]] = {}
 
     def chunks(self, ids: Sequence[str]) -> list[Chunk]:
         """Same order as `ids`. Raises IndexError_ for an id that is not there."""
@@ -73,6 +84,11 @@ class CorpusDb:
         """In text order."""
         query = f"SELECT {CHUNK} {JOINED} WHERE d.id = ? ORDER BY c.start, c.number"
         return [_chunk(row) for row in self._rows(query, (document_id,))]
+
+    def chunks_if_same(self, document: Document) -> list[Chunk]:
+        """The chunks of exactly this document; [] when it is not here or anything about it differs."""
+        rows = self._rows(f"SELECT {DOCUMENT} FROM documents WHERE id = ?", (document.id,))
+        return self.chunks_of(document.id) if rows and _document(rows[0]) == document else []
 
     def number(self, ids: Sequence[str]) -> list[int]:
         """The position of each chunk in the build's order (the row of its vector)."""

@@ -17,7 +17,9 @@ from rag.index import manifest, versions
 from rag.index.build import build
 from rag.index.opened import open_current, open_live
 from rag.index.store import STORES
-from rag.settings import Settings
+from rag.ingest.split import TokenCounter, split
+from rag.settings import Ingest, Settings
+from rag.types import Chunk, Document
 
 from .conftest import TEXTS, write
 
@@ -234,3 +236,22 @@ def test_unknown_filter_keys_are_named(settings: Settings) -> None:
     with pytest.raises(UserError, match="No document has the key 'autor'") as caught:
         index.select({"autor": "Hu"})
     assert "language, media, path" in str(caught.value)
+
+
+def test_documents_that_did_not_change_are_not_split_again(settings: Settings, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    many(corpus, 20)
+    before = build(settings)
+    write(corpus, {"many/003.txt": "A changed document about walruses and their tusks."})
+    cut: list[str] = []
+
+    def counting(document: Document, tokenizer: TokenCounter, options: Ingest) -> list[Chunk]:
+        cut.append(document.path)
+        return split(document, tokenizer, options)
+
+    monkeypatch.setattr("rag.index.build.split", counting)
+    after = build(settings)
+    assert cut == ["many/003.txt"]
+    assert after.documents == before.documents
+    monkeypatch.setattr("rag.index.build._code", lambda: "another splitter")
+    assert not build(settings).unchanged
+    assert len(cut) == 1 + after.documents
