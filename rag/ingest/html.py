@@ -78,7 +78,7 @@ class _Writer:
                 stack.extend((child, False) for child in reversed(element.contents))  # type: ignore[attr-defined]
 
     def words(self, raw: str) -> None:
-        raw = clean(raw)
+        raw = clean(raw).replace("¶", "")  # the mark of a link to the heading itself
         if self.pre and not self.cells:
             self.write(raw)
             return
