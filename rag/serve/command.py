@@ -57,7 +57,7 @@ def _arguments(settings: Settings, folder: ModelFolder) -> tuple[str, ...]:
         *("--model", str(folder.path.resolve()), "--served-model-name", settings.generate.model),
         *("--host", serve.host, "--dtype", "bfloat16"),
         *("--max-model-len", str(serve.max_model_len), "--max-num-seqs", str(serve.max_num_seqs)),
-        *("--enable-prefix-caching", "--generation-config", "vllm"),
+        *("--enable-prefix-caching", "--generation-config", "vllm", "--disable-uvicorn-access-log"),
         *lora,
     )
 

@@ -192,13 +192,18 @@ def _death(settings: Settings, found: State) -> Exception:
     with _lock(settings.home):
         state.forget(settings.home, found.mark)
         processes.end(processes.marked(found.mark), grace=GRACE)
-    cause, words = logs.cause_of(logs.text_of(Path(found.log)))
-    if cause == "port":
+    if logs.cause_of(logs.text_of(Path(found.log)))[0] == "port":
         return _PortTaken()
+    return explained(settings, Path(found.log))
+
+
+def explained(settings: Settings, log: Path) -> ServerError:
+    """Why a server died, as far as its log says: the line for the user."""
+    cause, words = logs.cause_of(logs.text_of(log))
     what, do = EXPLAINED[cause]
     said = f" ({words})" if words else ""
-    values = {"model": settings.generate.model, "length": settings.serve.max_model_len, "gb": settings.serve.kv_cache_gb}
-    return ServerError(f"The model server died while starting: {what.format(**values)}{said}.", f"{do} Its log: {found.log}")
+    values = {"model": settings.generate.model, "length": settings.serve.max_model_len}
+    return ServerError(f"The model server died: {what.format(**values)}{said}.", f"{do} Its log: {log}")
 
 
 EXPLAINED: dict[logs.Cause, tuple[str, str]] = {
@@ -206,6 +211,7 @@ EXPLAINED: dict[logs.Cause, tuple[str, str]] = {
     "model": ("the folder of {model} cannot be served", "Check it: atlas models verify."),
     "length": ("serve.max_model_len = {length} does not suit {model}", "Set a smaller one."),
     "option": ("vLLM refused an argument", "Correct serve.args."),
+    "port": ("its port was taken by another program", "Start it again: atlas serve."),
     "missing": ("vLLM is not installed", "Run make setup, or set generate.backend to transformers."),
     "unknown": ("the cause is not known", "Read the end of its log, or set generate.backend to transformers."),
 }
