@@ -167,7 +167,7 @@ def _sample(vectors: NDArray[np.float32], count: int) -> NDArray[np.float32]:
 
 def _probes(lists: int, share: float = 0.0) -> int:
     """How many lists to look into: more when many hits are asked for (`share`: ten times the hits over all vectors)."""
-    return min(lists, max(8, math.ceil(lists * max(share, PROBED_SHARE))))
+    return min(lists, max(32, math.ceil(lists * max(share, PROBED_SHARE))))
 
 
 @contextmanager
