@@ -1,0 +1,1 @@
+"""Benchmarks: functions that measure and return what they measured. Nothing here prints."""

@@ -1,0 +1,66 @@
+"""Benchmark reports as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from ui.console import err, out
+
+if TYPE_CHECKING:
+    from eval.bench.answers import ArmReport
+    from eval.bench.scoring import Line
+    from eval.intervals import Interval
+
+
+def print_lines(systems: Sequence[Line], differences: Sequence[Line]) -> None:
+    """One row a system, then one row a difference; in percent, 95 % interval in brackets, bold where a difference excludes 0."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("in %", no_wrap=True)
+    for metric in systems[0].metrics:
+        table.add_column(metric, justify="right", no_wrap=True)
+    for line in systems:
+        table.add_row(line.system, *(percent(interval) for interval in line.metrics.values()))
+    table.add_section()
+    for line in differences:
+        table.add_row(line.system, *(difference(interval) for interval in line.metrics.values()))
+    out.print(table)
+
+
+def percent(interval: Interval) -> str:
+    return f"{100 * interval.mean:.1f} [{100 * interval.low:.1f} {100 * interval.high:.1f}]"
+
+
+def difference(interval: Interval) -> Text:
+    """With its sign; bold when it is clearly not zero."""
+    words = f"{100 * interval.mean:+.1f} [{100 * interval.low:+.1f} {100 * interval.high:+.1f}]"
+    return Text(words, style="bold" if interval.excludes_zero else "")
+
+
+def print_answers(name: str, arm: ArmReport) -> None:
+    """The metrics of one arm, by kind and language, and its speed."""
+    answered = arm.questions - len(arm.failures)
+    out.print(f"\n{name}, arm {arm.arm}, model {arm.model}: {answered} of {arm.questions} questions answered", markup=False)
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for metric, interval in arm.metrics.items():
+        table.add_row(metric, f"{percent(interval)} %")
+    for group in arm.groups:
+        table.add_row(f"  {group.name} ({group.questions})", f"F1 {100 * group.f1:.1f}, exact {100 * group.exact:.1f} %")
+    table.add_row("first token, whole answer", f"{arm.first_token:.2f} s, {arm.whole:.2f} s (medians, many at once)")
+    table.add_row("all questions", f"{arm.seconds:.1f} s, {arm.questions_per_second:.2f} questions/s")
+    out.print(table)
+    for failure in list(dict.fromkeys(arm.failures))[:3]:
+        err.print(f"failed ({arm.failures.count(failure)} times): {failure}", markup=False)
+
+
+def print_asked(arm: ArmReport) -> None:
+    """Every question with an accepted answer and what was said."""
+    for asked in arm.asked:
+        accepted = asked.pair.answers[0] if asked.pair.answers else "(the corpus does not say)"
+        said = asked.failure or (asked.answer.text if asked.answer else "")
+        out.print(f"Q {asked.pair.question}\n= {accepted}\n> {said}", markup=False)
