@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -12,7 +12,9 @@ from ui.console import err, out
 
 if TYPE_CHECKING:
     from eval.bench.answers import ArmReport
+    from eval.bench.index import IndexBench
     from eval.bench.scoring import Line
+    from eval.bench.serve import ServeReport
     from eval.intervals import Interval
 
 
@@ -64,3 +66,41 @@ def print_asked(arm: ArmReport) -> None:
         accepted = asked.pair.answers[0] if asked.pair.answers else "(the corpus does not say)"
         said = asked.failure or (asked.answer.text if asked.answer else "")
         out.print(f"Q {asked.pair.question}\n= {accepted}\n> {said}", markup=False)
+
+
+def print_index(report: IndexBench) -> None:
+    """Three paragraphs: the build, the rebuild, the search."""
+    whole, again, search = report.throughput, report.rebuild, report.search
+    out.print(f"{report.corpus}: {whole.chunks:,} chunks", markup=False)
+    rates = (
+        f"{whole.chunks / whole.build_seconds:.1f} chunks/s, bare embedder {whole.chunks / whole.bare_seconds:.1f} ({whole.bare_setting})"
+    )
+    out.print(f"whole build   {whole.build_seconds:.1f} s, {rates}: {whole.ratio:.2f} of its speed", markup=False)
+    out.print(f"              {_stages(whole.stages)}", markup=False)
+    changed = f"{again.changed} of {again.documents} documents changed, {again.embedded} chunks embedded"
+    out.print(f"rebuild       {again.seconds:.2f} s, {again.share:.1%} of the whole build ({changed})", markup=False)
+    out.print(f"              {_stages(again.stages)}", markup=False)
+    if search is not None:
+        kind = ", ".join(f"{key} {value}" for key, value in search.kind.items())
+        times = f"p50 {search.p50_ms:.2f} ms, p95 {search.p95_ms:.2f} ms, exact search {search.exact_p50_ms:.1f} ms"
+        out.print(f"search        {search.vectors:,} vectors ({kind}): {times}; recall@10 {search.recall:.3f}", markup=False)
+        size = f"{search.megabytes:,.0f} MB on disk, {search.peak_gb:.1f} GB of memory at most"
+        out.print(f"              built in {search.build_seconds:.0f} s, {size}", markup=False)
+
+
+def _stages(seconds: Mapping[str, float]) -> str:
+    return ", ".join(f"{stage} {took:.1f} s" for stage, took in seconds.items())
+
+
+def print_serve(report: ServeReport) -> None:
+    """One row a path: time to first token, what it adds to the bare one, and questions a second."""
+    sizes = f"{report.questions} questions of {report.prompt_tokens:.0f} prompt tokens"
+    out.print(f"{report.model} at {report.url}: {sizes}, {report.in_flight} at once", markup=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("path", "first token", "added to bare", "questions/s", "of bare"):
+        table.add_column(column, justify="left" if column == "path" else "right", no_wrap=True)
+    for path in report.paths:
+        added = f"{1000 * path.added.mean:+.0f} [{1000 * path.added.low:+.0f} {1000 * path.added.high:+.0f}] ms"
+        rates = " ".join(f"{rate:.2f}" for rate in path.rates)
+        table.add_row(path.path, f"{1000 * path.first_token:.0f} ms", added, rates, f"{path.share:.2f}")
+    out.print(table)

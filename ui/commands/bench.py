@@ -98,6 +98,47 @@ def answers(
             print_answers(report.name, arm)
 
 
+@app.command()
+def index(
+    folder: Annotated[Path | None, typer.Argument(help="Folder of documents; default: corpus of the settings.")] = None,
+    *,
+    vectors: Annotated[int, typer.Option(help="Synthetic vectors to search among; 0 = leave this part out.", min=0)] = 1_000_000,
+    as_json: Json = False,
+) -> None:
+    """Chunks a second of a whole build against the bare embedder, a rebuild after changing 1 %, and a search over many vectors."""
+    from eval.bench.index import index_bench
+    from ui.benchmarks import print_index
+
+    settings = loaded().settings
+    with progress() as show:
+        report = index_bench(settings, folder or settings.corpus, vectors=vectors, progress=show)
+    _print_json(report) if as_json else print_index(report)
+
+
+@app.command()
+def serve(
+    *,
+    qa: Annotated[list[Path] | None, typer.Option("--qa", help="QA pairs to ask; default: the setting `qa`. Repeatable.")] = None,
+    questions: Annotated[int, typer.Option(help="Questions, spread over the pairs.", min=2)] = 16,
+    rounds: Annotated[int, typer.Option(help="Times that every path is measured.", min=1)] = 3,
+    in_flight: Annotated[int, typer.Option(help="Questions asked at once.", min=1)] = 16,
+    as_json: Json = False,
+) -> None:
+    """What Atlas adds to the bare model server: time to first token, and throughput with many questions at once."""
+    import asyncio
+
+    from eval.bench.serve import bench_serve
+    from eval.bench.sets import spread
+    from rag.qa import read_pairs
+    from ui.benchmarks import print_serve
+
+    settings = loaded().settings
+    asked = [pair.question for pair in spread(read_pairs(qa or [Path(file) for file in settings.qa]), questions)]
+    with progress() as show:
+        report = asyncio.run(bench_serve(settings, asked, rounds=rounds, in_flight=in_flight, progress=show))
+    _print_json(report) if as_json else print_serve(report)
+
+
 def _open(folders: list[Path], qa: list[Path] | None) -> list[QaSet]:
     """All sets, read and checked before the first is measured."""
     from eval.bench.sets import open_set

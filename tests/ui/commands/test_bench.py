@@ -54,3 +54,15 @@ def test_a_folder_that_is_no_set_is_one_line_before_anything_is_measured(
     captured = capsys.readouterr()
     assert "is not a QA set" in captured.err
     assert captured.out == ""
+
+
+def test_index_says_how_fast_the_build_is(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert atlas(tmp_path, "index", str(folder / "corpus"), "--vectors", "0") == 0
+    printed = capsys.readouterr().out
+    assert "whole build" in printed
+    assert "of 2 documents changed" in printed
+
+
+def test_serve_says_that_a_model_server_is_missing(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert atlas(tmp_path, "serve", "--qa", str(folder / "qa.jsonl")) == 2
+    assert "model server" in capsys.readouterr().err
