@@ -7,18 +7,19 @@ import resource
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rag.embed.embedder import Embedder, open_embedder
-from rag.index import versions
 from rag.index.build import BuildReport, build
-from rag.index.opened import open_current
 from rag.index.store import STORES
+from rag.ingest.folder import read_folder
+from rag.ingest.split import split
 from rag.models.folder import resolve
 from rag.progress import Progress, silent
 from rag.settings import Settings
@@ -104,16 +105,13 @@ def index_bench(settings: Settings, corpus: Path, *, vectors: int = 1_000_000, p
 def compare(settings: Settings, there: Settings, embedder: Embedder, *, progress: Progress = silent) -> Throughput:
     """The whole build in `there`, against the embedder of `settings` alone on the very texts that the build embedded."""
     embedder.embed_passages(["Weights are loaded now."])
-    report, seconds = _timed_build(there, embedder, progress)
-    index = open_current(versions.folder_of(there), there.index)
-    texts = [chunk.embedded_text for document in index.documents() for chunk in index.chunks_of(document.id)]
-    index.close()
-    shutil.rmtree(there.home)
-    bare = Bare(settings, embedder)
+    counter = embedder.tokenizer()
+    documents = read_folder(there.corpus, there.ingest, progress=progress).documents
+    texts = list(dict.fromkeys(chunk.embedded_text for document in documents for chunk in split(document, counter, there.ingest)))
+    bare = Bare(settings, embedder, texts)
     progress("measuring the bare embedder", 0, 0)
     first = bare.seconds(texts)
     report, seconds = _timed_build(there, embedder, progress)
-    progress("measuring the bare embedder", 0, 0)
     fastest = min(first, bare.seconds(texts))
     return Throughput(report.chunks, seconds, fastest, bare.setting, fastest / seconds, report.seconds)
 
@@ -130,46 +128,50 @@ def change_and_rebuild(there: Settings, embedder: Embedder, full_seconds: float,
 
 
 class Bare:
-    """sentence-transformers' own `encode`, with the precision and batch size that are fastest here; else the embedder itself."""
+    """sentence-transformers' own `encode` with the precision and batch size that are fastest here; another embedder as it is."""
 
-    def __init__(self, settings: Settings, embedder: Embedder) -> None:
-        self._settings = settings
-        self._embedder = embedder
+    def __init__(self, settings: Settings, embedder: Embedder, texts: Sequence[str]) -> None:
+        """Tries every setting on a sample of `texts`."""
+        self._threads = settings.cpu_threads
+        self._prefix = str(embedder.identity()["passage_prefix"])
+        self._embed: Callable[[list[str]], object] = embedder.embed_passages
         self.setting = "the embedder itself"
+        if settings.embed.backend == "sentence-transformers":
+            self._choose(str(resolve(settings.embed.model, settings).path), [self._prefix + text for text in texts])
 
     def seconds(self, texts: Sequence[str]) -> float:
-        if self._settings.embed.backend != "sentence-transformers":
-            began = time.perf_counter()
-            self._embedder.embed_passages(texts)
-            return time.perf_counter() - began
-        return self._encode(texts)
+        began = time.perf_counter()
+        self._embed(list(texts))
+        return time.perf_counter() - began
 
-    def _encode(self, texts: Sequence[str]) -> float:
-        import torch
+    def _choose(self, folder: str, texts: list[str]) -> None:
         from sentence_transformers import SentenceTransformer
 
-        folder = resolve(self._settings.embed.model, self._settings)
-        prefixed = [f"{self._embedder.identity()['passage_prefix']}{text}" for text in texts]
-        sample = random.Random(0).sample(prefixed, min(SAMPLE, len(prefixed)))
+        sample = random.Random(0).sample(texts, min(SAMPLE, len(texts)))
+        fastest = float("inf")
+        for precision in ("bfloat16", "float32"):
+            model = SentenceTransformer(folder, local_files_only=True, model_kwargs={"dtype": precision})
+            self._encode(model, sample[:4], 4)
+            for size in BATCH_SIZES:
+                began = time.perf_counter()
+                self._encode(model, sample, size)
+                if time.perf_counter() - began < fastest:
+                    fastest = time.perf_counter() - began
+                    self.setting = f"encode, {precision}, batches of {size}"
+                    self._embed = partial(self._encode_all, model, size)
+
+    def _encode_all(self, model: Any, size: int, texts: list[str]) -> None:
+        self._encode(model, [self._prefix + text for text in texts], size)
+
+    def _encode(self, model: Any, texts: list[str], size: int) -> None:
+        import torch
+
         before = torch.get_num_threads()
-        torch.set_num_threads(self._settings.cpu_threads)
+        torch.set_num_threads(self._threads)
         try:
-            tried = []
-            for precision in ("bfloat16", "float32"):
-                model = SentenceTransformer(str(folder.path), local_files_only=True, model_kwargs={"dtype": precision})
-                model.encode(sample[:4], prompt="", show_progress_bar=False)
-                tried += [(_timed_encode(model, sample, size), size, precision, model) for size in BATCH_SIZES]
-            _, size, precision, model = min(tried, key=lambda each: each[0])
-            self.setting = f"encode, {precision}, batches of {size}"
-            return _timed_encode(model, prefixed, size)
+            model.encode(texts, prompt="", batch_size=size, normalize_embeddings=True, show_progress_bar=False)
         finally:
             torch.set_num_threads(before)
-
-
-def _timed_encode(model: object, texts: Sequence[str], size: int) -> float:
-    began = time.perf_counter()
-    model.encode(list(texts), prompt="", batch_size=size, normalize_embeddings=True, show_progress_bar=False)  # type: ignore[attr-defined]
-    return time.perf_counter() - began
 
 
 def _timed_build(settings: Settings, embedder: Embedder, progress: Progress) -> tuple[BuildReport, float]:

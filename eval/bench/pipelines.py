@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -98,6 +102,7 @@ def llama_index(corpus: Path, weights: Weights) -> Search:
         text_instruction=weights.passage_prefix or None,
         model_kwargs={"dtype": weights.dtype},
     )
+    _unlink_word_lists()
     documents = SimpleDirectoryReader(str(corpus), recursive=True).load_data()
     index = VectorStoreIndex.from_documents(documents, embed_model=embedder, transformations=[SentenceSplitter()])
     retriever = index.as_retriever(similarity_top_k=CHUNKS)
@@ -107,6 +112,19 @@ def llama_index(corpus: Path, weights: Weights) -> Search:
         return [Path(found.node.metadata["file_path"]).resolve().relative_to(root).as_posix() for found in retriever.retrieve(question)]
 
     return search
+
+
+def _unlink_word_lists() -> None:
+    """Give LlamaIndex's sentence splitter a copy of its word lists: an installer links them, and nltk opens no file with two links."""
+    import llama_index.core
+
+    if "NLTK_DATA" in os.environ:
+        return
+    shipped = Path(llama_index.core.__file__).parent / "_static" / "nltk_cache"
+    scratch = tempfile.mkdtemp(prefix="atlas-nltk-")
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    shutil.copytree(shipped, scratch, dirs_exist_ok=True)
+    os.environ["NLTK_DATA"] = scratch
 
 
 def langchain(corpus: Path, weights: Weights) -> Search:

@@ -62,4 +62,5 @@ def open_set(folder: Path, *, qa: Sequence[Path] = ()) -> QaSet:
         raise InputError(
             f"No question of {', '.join(map(str, files))} is answerable and names its documents.", "Retrieval is scored against `docs`."
         )
-    return QaSet(folder.resolve().name, root, tuple(pairs))
+    whole = root.resolve()
+    return QaSet(whole.parent.name if whole.name == "corpus" else whole.name, root, tuple(pairs))
