@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from eval.bench.index import index_bench, search_bench
+from eval.bench.index import index_bench
+from eval.bench.vectors import search_bench
 from rag.settings import Settings
 
 
