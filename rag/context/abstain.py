@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rag.retrieve.retriever import Retriever
 
 FEATURES = ("dense_top", "dense_mean", "lexical_top", "lexical_gap", "agreement")
+FOLDS = 5
 FEWEST = 20
 """Answerable questions below which a calibration would be noise."""
 
@@ -34,7 +35,8 @@ class Calibration:
     """A fitted model and its threshold, with what was seen on the questions it was fitted on.
 
     `weights`: feature -> (mean, standard deviation, coefficient); `auc`: chance that an answerable question scores higher than
-    an unanswerable one, near misses and off-topic questions apart; shares in [0, 1]. `embedder`: the identity it holds for.
+    an unanswerable one, near misses and off-topic questions apart, by cross-validation; shares in [0, 1], on the very
+    questions it was fitted on. `embedder`: the identity it holds for.
     """
 
     weights: Mapping[str, tuple[float, float, float]]
@@ -108,18 +110,22 @@ def _fit(rows: Sequence[tuple[dict[str, float], str]], identity: Mapping[str, st
     import numpy as np
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
     kinds = np.array([kind for _, kind in rows])
     table = np.array([[row[name] for name in FEATURES] for row, _ in rows])
     mean, sd = table.mean(axis=0), np.maximum(table.std(axis=0), 1e-6)
     answerable = kinds == "answerable"
-    model = LogisticRegression(class_weight="balanced").fit((table - mean) / sd, answerable)
-    scores = model.predict_proba((table - mean) / sd)[:, 1]
+    table = (table - mean) / sd
+    model = LogisticRegression(class_weight="balanced").fit(table, answerable)
+    scores = model.predict_proba(table)[:, 1]
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
+    unseen = cross_val_predict(LogisticRegression(class_weight="balanced"), table, answerable, cv=folds, method="predict_proba")[:, 1]
     threshold = float(np.quantile(scores[answerable], refuse_at_most, method="lower"))
 
     def auc(kind: str) -> float | None:
         rest = kinds == kind
-        return float(roc_auc_score(answerable[answerable | rest], scores[answerable | rest])) if rest.any() else None
+        return float(roc_auc_score(answerable[answerable | rest], unseen[answerable | rest])) if rest.any() else None
 
     def refused(kind: str) -> float | None:
         return float((scores[kinds == kind] < threshold).mean()) if (kinds == kind).any() else None
