@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import UserError
@@ -32,11 +33,12 @@ async def answer(
 ) -> Answer:
     """Stream one answer through `show`. Waits for a model server that is starting; raises UserError when it cannot answer."""
     await _until_started(assistant)
-    async for event in assistant.stream(question, arm, history, adapter=adapter):
-        if isinstance(event, Token):
-            show(plain(event.text))
-        elif isinstance(event, Finished):
-            return event.answer
+    async with aclosing(assistant.stream(question, arm, history, adapter=adapter)) as events:
+        async for event in events:
+            if isinstance(event, Token):
+                show(plain(event.text))
+            elif isinstance(event, Finished):
+                return event.answer
     raise UserError("The answer was cut off.", "Ask again.")
 
 

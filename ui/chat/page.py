@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from html import escape
 from typing import Any
@@ -83,7 +84,7 @@ class Page:
         widest = max((len(each) for each in self.examples.values()), default=0)
         return shown + [""] * (widest - len(shown))
 
-    async def _ask(self, question: str, session: Session, language: Language) -> AsyncIterator[list[Any]]:
+    async def _ask(self, question: str, session: Session, language: Language) -> AsyncGenerator[list[Any], None]:
         """Answer in all panes; every yield is a picture of them."""
         question = question.strip()[:LONGEST_QUESTION]
         if not question:
@@ -91,16 +92,18 @@ class Page:
             return
         text, number = TEXTS[language], len(session.turns)
         first = True
-        async for turn in session.ask(question, self.arms, self.backend):
-            now = panes.turn(turn, number, text)
-            begun = ["", _past(session.turns[:number], text), now, _show(False), _show(False), _show(True), _show(False), _show(False)]
-            yield begun if first else [gr.skip(), gr.skip(), now, *[gr.skip()] * 5]
-            first = False
+        async with aclosing(session.ask(question, self.arms, self.backend)) as pictures:
+            async for turn in pictures:
+                now = panes.turn(turn, number, text)
+                begun = ["", _past(session.turns[:number], text), now, _show(False), _show(False), _show(True), _show(False), _show(False)]
+                yield begun if first else [gr.skip(), gr.skip(), now, *[gr.skip()] * 5]
+                first = False
         yield [gr.skip(), gr.skip(), gr.skip(), gr.skip(), _show(True), _show(False), _show(True), _show(True)]
 
-    async def _again(self, session: Session, language: Language) -> AsyncIterator[list[Any]]:
-        async for picture in self._ask(session.again(), session, language):
-            yield picture
+    async def _again(self, session: Session, language: Language) -> AsyncGenerator[list[Any], None]:
+        async with aclosing(self._ask(session.again(), session, language)) as pictures:
+            async for picture in pictures:
+                yield picture
 
     def _clear(self, session: Session, language: Language) -> list[Any]:
         session.stop()

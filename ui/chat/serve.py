@@ -43,7 +43,7 @@ class Serving:
     thread: threading.Thread
 
     def stop(self) -> None:
-        self.server.should_exit = True
+        self.server.should_exit = self.server.force_exit = True  # open pages keep a connection: it would be waited for
         self.thread.join(timeout=5)
 
 
@@ -58,7 +58,7 @@ def serve(blocks: gr.Blocks, host: str, port: int) -> Serving:
         app, blocks, path="/", server_name=host, server_port=port, theme=theme, footer_links=[], run_history=False, ssr_mode=False,
         mcp_server=False, pwa=False, enable_monitoring=False, max_file_size="1kb", show_error=False,
     )  # fmt: skip
-    config = uvicorn.Config(OwnPage(app), log_level="error", timeout_graceful_shutdown=1, ws="none")
+    config = uvicorn.Config(OwnPage(app), log_level="critical", timeout_graceful_shutdown=1, ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="page", daemon=True)
     thread.start()
@@ -125,7 +125,7 @@ def _rewritten(held: list[Any]) -> list[Any]:
     start, *bodies = held
     nonce = secrets.token_urlsafe(16)
     page = b"".join(each.get("body", b"") for each in bodies).decode()
-    page = ELSEWHERE.sub("", page).replace("<script", f'<script nonce="{nonce}"').replace("</head>", f"{HEAD}</head>", 1)
+    page = ELSEWHERE.sub("", page).replace("</head>", f"{HEAD}</head>", 1).replace("<script", f'<script nonce="{nonce}"')
     body = page.encode()
     kept = [(key, value) for key, value in start["headers"] if key != b"content-length"]
     own = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -27,7 +28,7 @@ class Answering(Protocol):
 
     def stream(
         self, question: str, arm: str, history: Sequence[Message] = (), *, context: Context | None = None
-    ) -> AsyncIterator[Event]: ...
+    ) -> AsyncGenerator[Event, None]: ...
 
     async def retrieve(self, question: str, history: Sequence[Message] = ()) -> Context: ...
 
@@ -98,7 +99,7 @@ class Session:
         """Forget the last turn and return its question ("" when there is none)."""
         return self.turns.pop().question if self.turns else ""
 
-    async def ask(self, question: str, arms: Sequence[str], backend: Backend) -> AsyncIterator[Turn]:
+    async def ask(self, question: str, arms: Sequence[str], backend: Backend) -> AsyncGenerator[Turn, None]:
         """The same turn again and again while it changes, at most every `TICK` seconds; complete when the iteration ends.
 
         Leaving the iteration early (the tab was closed) cancels what is under way, which frees the model server.
@@ -168,9 +169,10 @@ async def _stream(
             pane.context, pane.sources = await asyncio.shield(found)
         pane.state = "writing"
         changed.set()
-        async for event in assistant.stream(turn.question, pane.arm, history, context=pane.context):
-            _take(turn, pane, event)
-            changed.set()
+        async with aclosing(assistant.stream(turn.question, pane.arm, history, context=pane.context)) as events:
+            async for event in events:
+                _take(turn, pane, event)
+                changed.set()
     except Exception as exc:
         _fail(pane, exc)
         pane.total = turn.seconds

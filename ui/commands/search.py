@@ -34,7 +34,7 @@ def search(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array on standard output.")] = False,
 ) -> None:
-    """Show what a question finds: the rank and score of each half of the search, the fused score, and where the words stand.
+    """Show what a question finds, and the scores that say why: rank and score of each half, the fused score, the words in place.
 
     Exit code 0: found something; 1: nothing.
     """
