@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rag.models.folder import ModelFolder
-from rag.serve import vllm
+from rag.serve import processes, state, vllm
 from rag.settings import Settings
 
 
@@ -39,9 +39,10 @@ def vllm_settings(smollm2: ModelFolder, tmp_path_factory: pytest.TempPathFactory
             "home": home,
             "models": {"hub": False},
             "generate": {"model": str(smollm2.path), "timeout": 300},
-            "serve": {"port": 8120, "kv_cache_gb": 1, "max_model_len": 2048, "start_timeout": 900},
+            "serve": {"port": 8120, "lora": True, "kv_cache_gb": 1, "max_model_len": 2048, "start_timeout": 900},
         }
     )
     vllm.start(settings)
     yield settings
     assert vllm.stop(settings)
+    assert not processes.marked(state.mark_of(home))
