@@ -26,7 +26,7 @@ COMMANDS = {
     "models": "List, fetch and verify models.",
     "serve": "Start, stop or look at the model server.",
     "calibrate": "Set when Atlas says that the corpus lacks the answer.",
-    "bench": "Measure retrieval, indexing and serving.",
+    "bench": "Measure retrieval, answers, indexing and serving.",
     "config": "Show every setting, its value and where that value came from.",
     "doctor": "Check this machine and this installation, and say what to do.",
 }
