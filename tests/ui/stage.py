@@ -39,6 +39,7 @@ HOSTILE = (
 )
 """Each of these sets window.hacked, asks another host for something, or breaks the layout, where it is not treated as text."""
 
+QUESTION = "What does lora_alpha scale?"
 ALPHA = "The option lora_alpha scales the update: it is multiplied by alpha divided by the rank."
 TEXTS = {
     "en/lora.md": f"# LoRA\n\n## Scaling\n\nLoRA adds two small matrices to a frozen weight. {ALPHA} The rank sets their size.\n",

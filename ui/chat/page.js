@@ -53,14 +53,20 @@
     if (stop && stop.offsetParent) (stop.matches("button") ? stop : stop.querySelector("button"))?.click();
   });
 
+  // The page arrives in English; for other browsers it is shown once its words are in their language, a moment later.
+  const root = document.documentElement;
+  if (!navigator.language.startsWith("en")) root.classList.add("hold");
+  setTimeout(() => root.classList.remove("hold"), 1500);
+
   let newest = "";
   new MutationObserver(() => {
     for (const details of document.querySelectorAll("article.pane details:not([open])")) if (open.has(key(details))) details.open = true;
     const shown = document.querySelector("#now [lang]");
-    if (shown) document.documentElement.lang = shown.lang;
+    if (shown) root.lang = shown.lang;
+    if (document.querySelector("#keys [lang]")) root.classList.remove("hold");
     const turn = document.querySelector("#now .turn");
     const id = turn ? turn.id : "";
     if (id && id !== newest) turn.scrollIntoView({ block: "start", behavior: "smooth" });
     newest = id;
-  }).observe(document.documentElement, { childList: true, subtree: true, characterData: true });
+  }).observe(root, { childList: true, subtree: true, characterData: true });
 })();

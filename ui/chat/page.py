@@ -39,7 +39,7 @@ class Page:
             self.session = gr.State(Session())
             with gr.Row(elem_id="top"):
                 gr.HTML('<h1><span aria-hidden="true"></span>Atlas</h1>', elem_id="name", **quiet)
-                self.status = gr.HTML(elem_id="status", **quiet)
+                self.status = gr.HTML(_line("waiting", text.status["starting"]), elem_id="status", **quiet)
                 choices = [(code.upper(), code) for code in TEXTS]
                 self.switch = gr.Radio(choices, value=text.code, label=text.language, elem_id="language", container=False)
             self.past = gr.HTML(elem_id="past", **quiet)
@@ -66,15 +66,14 @@ class Page:
     def _wire(self, blocks: gr.Blocks) -> None:
         still: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         answers = [self.box, self.past, self.now, self.row, self.send, self.stop, self.retry, self.clear]
-        state = [self.session, self.switch]
         labels = [self.now, self.past, self.keys, self.box, self.send, self.stop, self.retry, self.clear, self.switch, *self.tries]
-        gr.on([self.box.submit, self.send.click], self._ask, [self.box, *state], answers, concurrency_limit=None, **still)
+        gr.on([self.box.submit, self.send.click], self._ask, [self.box, self.session], answers, concurrency_limit=None, **still)
         for button in self.tries:
-            button.click(self._ask, [button, *state], answers, concurrency_limit=None, **still)
-        self.retry.click(self._again, state, answers, concurrency_limit=None, **still)
+            button.click(self._ask, [button, self.session], answers, concurrency_limit=None, **still)
+        self.retry.click(self._again, [self.session], answers, concurrency_limit=None, **still)
         self.stop.click(_stop, [self.session], None, queue=False, **still)
-        self.clear.click(self._clear, state, answers, queue=False, **still)
-        self.switch.input(self._speak, state, labels, queue=False, **still)
+        self.clear.click(self._clear, [self.session], answers, queue=False, **still)
+        self.switch.input(self._speak, [self.session, self.switch], labels, queue=False, **still)
         opened = blocks.load(self._open, [self.session], labels, queue=False, **still)
         opened.then(self._look, [self.switch], [self.status, self.timer], queue=False, **still)
         gr.on([self.timer.tick, self.switch.input], self._look, [self.switch], [self.status, self.timer], queue=False, **still)
@@ -84,41 +83,44 @@ class Page:
         widest = max((len(each) for each in self.examples.values()), default=0)
         return shown + [""] * (widest - len(shown))
 
-    async def _ask(self, question: str, session: Session, language: Language) -> AsyncGenerator[list[Any], None]:
+    async def _ask(self, question: str, session: Session) -> AsyncGenerator[list[Any], None]:
         """Answer in all panes; every yield is a picture of them."""
         question = question.strip()[:LONGEST_QUESTION]
-        if not question:
+        if not question or session.busy:
             yield [gr.skip()] * 8
             return
-        text, number = TEXTS[language], len(session.turns)
+        number = len(session.turns)
         first = True
         async with aclosing(session.ask(question, self.arms, self.backend)) as pictures:
             async for turn in pictures:
+                text = TEXTS[session.language]  # it may be switched while the answer streams
                 now = panes.turn(turn, number, text)
                 begun = ["", _past(session.turns[:number], text), now, _show(False), _show(False), _show(True), _show(False), _show(False)]
                 yield begun if first else [gr.skip(), gr.skip(), now, *[gr.skip()] * 5]
                 first = False
         yield [gr.skip(), gr.skip(), gr.skip(), gr.skip(), _show(True), _show(False), _show(True), _show(True)]
 
-    async def _again(self, session: Session, language: Language) -> AsyncGenerator[list[Any], None]:
-        async with aclosing(self._ask(session.again(), session, language)) as pictures:
+    async def _again(self, session: Session) -> AsyncGenerator[list[Any], None]:
+        async with aclosing(self._ask(session.again(), session)) as pictures:
             async for picture in pictures:
                 yield picture
 
-    def _clear(self, session: Session, language: Language) -> list[Any]:
+    def _clear(self, session: Session) -> list[Any]:
         session.stop()
         session.turns.clear()
-        return ["", "", _welcome(TEXTS[language]), _show(True), _show(True), _show(False), _show(False), _show(False)]
+        return ["", "", _welcome(TEXTS[session.language]), _show(True), _show(True), _show(False), _show(False), _show(False)]
 
     def _open(self, session: Session, request: gr.Request) -> list[Any]:
         return self._speak(session, preferred(request.headers.get("accept-language", ""), self.language))
 
     def _speak(self, session: Session, language: Language) -> list[Any]:
         """Everything that has words, in that language."""
+        session.language = language
         text, turns = TEXTS[language], session.turns
         now = panes.turn(turns[-1], len(turns) - 1, text) if turns else _welcome(text)
+        keys = f'<span lang="{language}">{escape(text.keys)}</span>'
         return [
-            now, _past(turns[:-1], text), escape(text.keys), gr.Textbox(label=text.question, placeholder=text.placeholder),
+            now, _past(turns[:-1], text), keys, gr.Textbox(label=text.question, placeholder=text.placeholder),
             *(gr.Button(words) for words in (text.send, text.stop, text.retry, text.clear)),
             gr.Radio(value=language, label=text.language), *(gr.Button(words, visible=bool(words)) for words in self._tries(language)),
         ]  # fmt: skip

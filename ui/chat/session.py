@@ -15,6 +15,7 @@ from rag.errors import UserError
 from rag.types import Answer, Context, Document, Event, Finished, Message, Retrieved, Token
 from ui.chat.sources import Passage, passages
 from ui.chat.status import Doing, Ready
+from ui.chat.text import Language
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,7 @@ class Session:
     """The conversation of one browser tab. One question at a time; `stop` ends it wherever it is."""
 
     turns: list[Turn] = field(default_factory=list)
+    language: Language = "en"
     _work: asyncio.Task[None] | None = None
 
     def history(self, pane: int) -> tuple[Message, ...]:
@@ -90,6 +92,10 @@ class Session:
             if said.text and said.state in ("done", "stopped"):
                 messages += [Message("user", turn.question), Message("assistant", said.text)]
         return tuple(messages)
+
+    @property
+    def busy(self) -> bool:
+        return self._work is not None and not self._work.done()
 
     def stop(self) -> None:
         if self._work is not None:

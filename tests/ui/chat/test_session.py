@@ -11,11 +11,10 @@ import pytest
 from rag.assistant import Assistant
 from rag.errors import ServerError
 from rag.types import Context, Document, Event, Message
-from tests.ui.stage import ALPHA, Teller
+from tests.ui.stage import ALPHA, QUESTION, Teller
 from ui.chat.session import Backend, Session
 from ui.chat.status import Doing, Status
 
-QUESTION = "What does lora_alpha scale?"
 ARMS = ("icl", "rag")
 
 
