@@ -24,12 +24,14 @@ What = Literal["starting", "models", "index", "calibration", "warming", "server"
 
 @dataclass(frozen=True, slots=True)
 class Doing:
-    """What is waited for. `done` of `total` where it is counted; `seconds_left` where it is known; `line`: words of the library."""
+    """What is waited for. `done` of `total` where it is counted; seconds left, or else passed, where they are known; `line`: words
+    of the library."""
 
     what: What
     done: int = 0
     total: int = 0
     seconds_left: float | None = None
+    seconds_passed: float | None = None
     line: str = ""
 
 
@@ -55,8 +57,9 @@ async def look(settings: Settings, assistant: Assistant) -> Doing | None:
 
 
 def starting(server: Starting) -> Doing:
-    """The start of a model server, with the seconds it should still take if an earlier start was timed."""
-    return Doing("server", seconds_left=max(1.0, server.expected - server.seconds) if server.expected else None)
+    """The start of a model server, with the seconds it should still take if an earlier start was timed and this one keeps to it."""
+    left = server.expected - server.seconds
+    return Doing("server", seconds_left=left) if left > 1 else Doing("server", seconds_passed=server.seconds)
 
 
 @dataclass(slots=True)

@@ -82,6 +82,7 @@ class Text:
     not_ready: str
     status: Mapping[str, str]
     seconds_left: str
+    seconds_passed: str
 
     def number(self, value: float, digits: int = 1) -> str:
         """With this language's decimal mark."""
@@ -96,6 +97,7 @@ class Text:
         parts = [now.line] if now.line else []
         parts += [f"{now.done} / {now.total}"] if now.total else []
         parts += [self.seconds_left.format(f"{now.seconds_left:.0f}")] if now.seconds_left is not None else []
+        parts += [self.seconds_passed.format(f"{now.seconds_passed:.0f}")] if now.seconds_passed is not None else []
         words = self.status[now.what]
         return ": ".join([words, ", ".join(parts)] if words and parts else [words or ", ".join(parts)])
 
@@ -191,6 +193,7 @@ EN = Text(
         "other": "",
     },
     seconds_left="about {} s left",
+    seconds_passed="{} s so far",
 )
 
 RU = Text(
@@ -282,6 +285,7 @@ RU = Text(
         "other": "",
     },
     seconds_left="осталось около {} с",
+    seconds_passed="прошло {} с",
 )
 
 TEXTS: Mapping[Language, Text] = {"en": EN, "ru": RU}

@@ -32,7 +32,8 @@ def up(
 
     settings = loaded().settings
     check_panes(settings)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # SIGINT too: a shell starts background jobs with it ignored
+        signal.signal(ending, _interrupt)
     with progress() as show:
         assistant = open_assistant(settings)
         launch = Launch(settings, assistant, tell=lambda line: err.print(line, markup=False), progress=show)
@@ -64,6 +65,7 @@ def _interrupt(*_: Any) -> None:
 
 
 def _stop(launch: Any, page: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave the model server behind
     err.print("Stopping the page" + (" and the model server." if launch.ours else "."))
     page.stop()
     launch.stop()

@@ -61,6 +61,7 @@ def test_numbers_have_the_decimal_mark_of_the_language() -> None:
 
 def test_a_status_says_what_how_far_and_how_long() -> None:
     assert EN.doing(Doing("server", seconds_left=40.4)) == "The model server is starting: about 40 s left"
+    assert EN.doing(Doing("server", seconds_passed=12.3)) == "The model server is starting: 12 s so far"
     assert RU.doing(Doing("index", 3, 9)) == "Индексируются документы: 3 / 9"
     assert RU.doing(Doing("other", line="as it is")) == "as it is"
     assert EN.doing(Doing("warming")) == "Loading the search"
