@@ -31,6 +31,7 @@ from rag.types import Chunk
 
 SLAB = 64
 """Texts embedded between two commits: what a kill can cost."""
+SPECIAL_TOKENS = 2  # the start and the end that an encoder adds
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,34 +196,37 @@ def _embed_and_publish(job: Job, ingested: Ingested, chunks: Sequence[Chunk], de
     with Embeddings(job.folder / "embeddings.db", job.embedder.dimension) as cache:
         with job.stage("looking up"):
             keys = [embeddings.key(identity, chunk.embedded_text) for chunk in chunks]
-            tokens = cache.known(list(dict.fromkeys(keys)))
+            texts = {key: chunk.embedded_text for key, chunk in zip(keys, chunks, strict=True)}
+            known = cache.known(list(texts))
         with job.stage("embedding"):
-            missing = {key: chunk.embedded_text for key, chunk in zip(keys, chunks, strict=True) if key not in tokens}
-            embedded = _embed(job, cache, missing, tokens)
+            embedded = _embed(job, cache, {key: text for key, text in texts.items() if key not in known})
         with job.stage("looking up"):
             vectors = cache.vectors(keys)
-        longest = int(identity.get("max_tokens", 0))
-        described = replace(described, truncated=sum(tokens[key] > longest for key in keys))
-        described = publish(job, ingested, chunks, vectors, described)
+        described = publish(job, ingested, chunks, vectors, replace(described, truncated=_too_long(job, chunks)))
         with job.stage("publishing"):
             cache.prune(keys)
     return described, embedded
 
 
-def _embed(job: Job, cache: Embeddings, missing: Mapping[bytes, str], tokens: dict[bytes, int]) -> int:
-    """Embed the texts the cache lacks, longest first, so that a batch holds texts of one length; fills in `tokens`."""
-    if not missing:
-        return 0
-    counter = job.embedder.tokenizer()
-    extra = counter.count(str(job.embedder.identity().get("passage_prefix", ""))) + 2  # and the two special tokens
-    tokens.update({key: counter.count(text) + extra for key, text in missing.items()})
-    order = sorted(missing, key=lambda key: -tokens[key])
-    job.progress("embedding", 0, len(order))
+def _embed(job: Job, cache: Embeddings, missing: Mapping[bytes, str]) -> int:
+    """Embed the texts that the cache lacks, longest first, so that the texts of a batch are of one length."""
+    order = sorted(missing, key=lambda key: -len(missing[key]))
     for start in range(0, len(order), SLAB):
+        job.progress("embedding", start, len(order))
         slab = order[start : start + SLAB]
-        cache.put(slab, [tokens[key] for key in slab], job.embedder.embed_passages([missing[key] for key in slab]))
-        job.progress("embedding", start + len(slab), len(order))
+        cache.put(slab, job.embedder.embed_passages([missing[key] for key in slab]))
+    if order:
+        job.progress("embedding", len(order), len(order))
     return len(order)
+
+
+def _too_long(job: Job, chunks: Sequence[Chunk]) -> int:
+    """How many chunks the embedder cuts off. Nothing is counted when the largest chunk the settings allow fits."""
+    identity, counter = job.embedder.identity(), job.embedder.tokenizer()
+    room = int(identity["max_tokens"]) - counter.count(str(identity["passage_prefix"])) - SPECIAL_TOKENS
+    if job.settings.ingest.chunk_tokens <= room:
+        return 0
+    return sum(counter.count(chunk.embedded_text) > room for chunk in chunks)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ SPARE = 2
 
 
 class Embeddings:
-    """A table key -> (tokens, float32 vector), in SQLite with a write-ahead log: what `put` returned from survives a kill."""
+    """A table key -> float32 vector, in SQLite with a write-ahead log: what `put` returned from survives a kill."""
 
     def __init__(self, file: Path, dimension: int) -> None:
         """Opens or makes the file. It is a cache: a damaged one is set aside, and everything is embedded again."""
@@ -44,12 +44,12 @@ class Embeddings:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def known(self, keys: Sequence[bytes]) -> dict[bytes, int]:
-        """Of `keys`, those that are here, with the number of tokens of their texts."""
-        found: dict[bytes, int] = {}
+    def known(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Of `keys`, those that are here."""
+        found: set[bytes] = set()
         for part in _parts(keys):
-            query = f"SELECT key, tokens FROM embeddings WHERE key IN ({','.join('?' * len(part))}) AND length(vector) = ?"
-            found.update(self._connection.execute(query, [*part, self._dimension * 4]).fetchall())
+            query = f"SELECT key FROM embeddings WHERE key IN ({','.join('?' * len(part))}) AND length(vector) = ?"
+            found.update(name for (name,) in self._connection.execute(query, [*part, self._dimension * 4]))
         return found
 
     def vectors(self, keys: Sequence[bytes]) -> NDArray[np.float32]:
@@ -66,11 +66,11 @@ class Embeddings:
             raise IndexError_(f"{self._file} lost {len(rows)} vectors while the index was built.", "Build again.")
         return out
 
-    def put(self, keys: Sequence[bytes], tokens: Sequence[int], vectors: NDArray[np.float32]) -> None:
+    def put(self, keys: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
         """Keep them for good; one transaction."""
-        rows = [(key, count, vector.astype("<f4").tobytes()) for key, count, vector in zip(keys, tokens, vectors, strict=True)]
+        rows = [(key, vector.astype("<f4").tobytes()) for key, vector in zip(keys, vectors, strict=True)]
         with _full(self._file), self._connection:
-            self._connection.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", rows)
+            self._connection.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?)", rows)
 
     def prune(self, keys: Sequence[bytes]) -> int:
         """Drop what `keys` does not name, when it has become the larger part. Returns how many were dropped."""
@@ -88,7 +88,7 @@ class Embeddings:
         connection = sqlite3.connect(self._file, timeout=30)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, tokens INTEGER NOT NULL, vector BLOB NOT NULL)")
+        connection.execute("CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, vector BLOB NOT NULL)")
         connection.execute("SELECT key FROM embeddings LIMIT 1").fetchall()
         return connection
 
