@@ -224,8 +224,10 @@ def test_shift_enter_is_a_new_line_and_enter_sends(open_tab: Any) -> None:
 
 
 def test_examples_ask_themselves_and_retry_and_clear_do_what_they_say(open_tab: Any, stage: Stage) -> None:
+    stage.generator.says = {"What does LoRA scale?": "word " * 300}
     tab = open_tab()
     tab.page.locator("#examples button", has_text="What does LoRA scale?").click()
+    expect(tab.page.locator("#now article[aria-busy=true]")).not_to_have_count(0)
     tab.finished()
     expect(tab.page.locator("#examples")).to_be_hidden()
     asked = len(stage.generator.asked)

@@ -12,8 +12,9 @@ from eval.bench.scoring import METRICS, score, summarise
 from eval.bench.sets import open_set
 from rag.errors import UserError
 from rag.index import versions
+from rag.models.folder import ModelFolder
 from rag.qa import Pair
-from rag.settings import Settings
+from rag.settings import Embed, Settings
 
 PAIRS = [Pair("1", "?", ("x",), ("a.md",)), Pair("2", "?", ("x",), ("b.md", "c.md"))]
 
@@ -66,10 +67,8 @@ def test_pipelines_need_an_embedder_that_others_can_load(folder: Path, settings:
 
 
 @pytest.mark.model
-def test_other_libraries_answer_the_same_questions_with_the_same_weights(folder: Path, settings: Settings, model_home: Path) -> None:
-    settings.home.mkdir()
-    (settings.home / "models").symlink_to(model_home / "models")
-    real = settings.model_copy(update={"embed": Settings().embed})
+def test_other_libraries_answer_the_same_questions_with_the_same_weights(folder: Path, settings: Settings, e5: ModelFolder) -> None:
+    real = settings.model_copy(update={"embed": Embed(model=str(e5.path))})
     report = bench_pipelines(open_set(folder), real, limit=2)
     assert [line.system for line in report.systems] == ["Atlas", "LlamaIndex", "LlamaIndex + prefixes", "LangChain", "LangChain + prefixes"]
     assert len(report.differences) == 4
