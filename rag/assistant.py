@@ -17,7 +17,9 @@ from rag.context.pack import pack
 from rag.context.prompt import abstention, build_messages, template_hash, trim_history
 from rag.embed.embedder import open_embedder
 from rag.errors import UserError
-from rag.generate.generator import Generator, Usage, open_generator
+from rag.generate.generator import Generator, Usage
+from rag.generate.routed import RoutedGenerator
+from rag.generate.routes import Route, Routes, UnknownAdapter
 from rag.index import versions
 from rag.progress import Progress, silent
 from rag.retrieve.conversation import search_query
@@ -39,6 +41,7 @@ class Assistant:
     def __init__(self, settings: Settings, generator: Generator, *, progress: Progress = silent) -> None:
         self.settings = settings
         self.generator = generator
+        self.routes = Routes(settings)
         self._progress = progress
         self._opening = threading.Lock()
         self._retriever: Retriever | None = None
@@ -58,11 +61,13 @@ class Assistant:
     ) -> AsyncGenerator[Event, None]:
         """`Retrieved` (arms that retrieve), `Token`s, and at the end `Finished`. Closing the iterator frees the model server.
 
-        `context`: use this one instead of retrieving, so that arms can be compared on the same passages. `adapter`: the
-        adapter's served name, for the arms with weights of their own. Raises UserError when it cannot answer.
+        `context`: use this one instead of retrieving, so that arms can be compared on the same passages. `adapter`: its name,
+        for the arms with weights of their own (the others never ask it); without one, the adapter that was loaded last.
+        Raises UserError when it cannot answer.
         """
         began = time.perf_counter()
-        self._check(question, arm, adapter)
+        route = self._check(question, arm, adapter)
+        adapter = route.adapter if route else None
         retrieves = arm in RETRIEVING
         if retrieves:
             context = context or await self.retrieve(question, history, where=where)
@@ -70,7 +75,7 @@ class Assistant:
         else:
             context = None
         timing = Timing(retrieval=time.perf_counter() - began)
-        answer = self._unanswered(question, arm, context, decoding or self.decoding(), adapter, timing)
+        answer = self._unanswered(question, arm, context, decoding or self.decoding(), route, timing)
         if context is not None and self.settings.context.abstain and (context.evidence.weak or not context.sources):
             text = abstention(question)
             yield Token(text)
@@ -180,26 +185,36 @@ class Assistant:
             self._calibration = (changed, abstain.load(file, retriever.embedder.identity()))
         return self._calibration[1]
 
-    def _check(self, question: str, arm: str, adapter: str | None) -> None:
+    def _check(self, question: str, arm: str, adapter: str | None) -> Route | None:
+        """The route of the adapter, for an arm that has one."""
         if arm not in ARMS:
             raise UserError(f"There is no arm '{arm}'.", f"Choose one of: {', '.join(ARMS)}.")
         if not question.strip():
             raise UserError("The question is empty.", "Type a question.")
-        if arm in ADAPTED and adapter is None:
-            raise UserError(f"The arm '{arm}' needs an adapter, and none is loaded.", "Train or load one, or ask by `rag`.")
+        route = self._route(arm, adapter) if arm in ADAPTED else None
         longest = self.settings.serve.max_model_len // 2
         if self.generator.count_tokens(question) > longest:
             raise UserError(f"The question has more than {longest} tokens.", "Ask a shorter question.")
+        return route
+
+    def _route(self, arm: str, adapter: str | None) -> Route:
+        try:
+            return self.routes.find(adapter)
+        except UnknownAdapter as exc:
+            raise UserError(f"The arm '{arm}' needs an adapter. {exc.what}", exc.do) from exc
 
     def _unanswered(
-        self, question: str, arm: str, context: Context | None, decoding: Decoding, adapter: str | None, timing: Timing
+        self, question: str, arm: str, context: Context | None, decoding: Decoding, route: Route | None, timing: Timing
     ) -> Answer:
         version = context.index_version if context else ""
-        provenance = Provenance(arm, self.generator.model, adapter, None, version, template_hash(), decoding, timing=timing)
+        adapter, sha256 = (route.adapter, route.sha256) if route else (None, None)
+        provenance = Provenance(arm, self.generator.model, adapter, sha256, version, template_hash(), decoding, timing=timing)
         return Answer(question, "", context, provenance)
 
     def _finished(self, answer: Answer, text: str, usage: Usage, timing: Timing) -> Answer:
         provenance = replace(answer.provenance, prompt_tokens=usage.prompt_tokens, answer_tokens=usage.answer_tokens, timing=timing)
+        if usage.adapter_sha256:  # what did answer, should the adapter have been loaded anew in this moment
+            provenance = replace(provenance, adapter_sha256=usage.adapter_sha256)
         refused = refuses(text)
         sources = answer.context.sources if answer.context else ()
         citations = () if refused else cite(answer.question, text, sources)
@@ -213,4 +228,4 @@ def calibration_file(settings: Settings) -> Path:
 
 def open_assistant(settings: Settings, *, progress: Progress = silent) -> Assistant:
     """An assistant for these settings; opens at once, loads index and models when they are needed."""
-    return Assistant(settings, open_generator(settings, progress=progress), progress=progress)
+    return Assistant(settings, RoutedGenerator.open(settings, progress=progress), progress=progress)

@@ -70,7 +70,7 @@ def _read_file(path: Path, problems: list[str]) -> list[tuple[int, Pair]]:
         if not line.strip():
             continue
         try:
-            found.append((number, _pair(json.loads(line), default_id=f"{path.name}:{number}")))
+            found.append((number, pair_of(json.loads(line), default_id=f"{path.name}:{number}")))
         except json.JSONDecodeError as exc:
             problems.append(f"{path}:{number}: not JSON ({exc.msg} at column {exc.colno})")
         except ValueError as exc:
@@ -78,8 +78,8 @@ def _read_file(path: Path, problems: list[str]) -> list[tuple[int, Pair]]:
     return found
 
 
-def _pair(row: Any, *, default_id: str) -> Pair:
-    """Raises ValueError that lists everything wrong with the row."""
+def pair_of(row: Any, *, default_id: str) -> Pair:
+    """The pair that a JSON object of the format says. Raises ValueError that lists everything wrong with the row."""
     if not isinstance(row, dict):
         raise ValueError(f"a JSON object is expected, not {type(row).__name__}")
     wrong: list[str] = []

@@ -83,7 +83,7 @@ class Retrieve(Section):
 
 class Context(Section):
     budget_tokens: int = Field(1200, ge=64, description="Tokens for passages, counted with the generator's tokenizer.")
-    max_sources: int = Field(4, ge=1, description="Passages at most.")
+    max_sources: int = Field(2, ge=1, description="Passages at most.")
     history_turns: int = Field(4, ge=0, description="Earlier turns of the conversation kept in the prompt.")
     few_shot: int = Field(3, ge=0, description="Examples in the ICL prompt, chosen by similarity from `examples`.")
     examples: tuple[str, ...] = Field(
@@ -125,17 +125,59 @@ class Serve(Section):
     max_num_seqs: int = Field(16, ge=1, description="Requests decoded together.")
     kv_cache_gb: float = Field(2.0, gt=0, description="Memory for the key-value cache on a CPU.")
     gpu_memory: float = Field(0.85, gt=0, le=1, description="Share of a GPU's memory that vLLM may take.")
-    lora: bool = Field(True, description="Let the server take LoRA adapters at run time.")
+    lora: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Let the server take LoRA adapters at run time. auto: on a GPU only, as a CPU gets slower by it even with none loaded.",
+    )
     max_lora_rank: int = Field(32, ge=1, description="Largest rank it accepts.")
+    adapters: Literal["auto", "vllm", "merged", "in-process"] = Field(
+        "auto",
+        description="How adapters are served. vllm: by the base model's server; merged: added to the weights, by a second server;"
+        " in-process: by transformers; auto: by what was faster where we measured.",
+    )
     start_timeout: float = Field(600.0, gt=0, description="Seconds to wait for the server to come up.")
     args: tuple[str, ...] = Field((), description="Further arguments for vLLM, as on its command line.")
+
+
+class Train(Section):
+    recipe: str = Field("context", description="Training data: context, closed-book, text (the raw corpus), or several joined by +.")
+    method: str = Field("lora", description="How to tune: docs/methods.md has them all.")
+    options: dict[str, Any] = Field({}, description="The method's own options, as { r = 16 }; docs/methods.md lists them.")
+    qa: tuple[str, ...] = Field(
+        ("corpora/atlas/qa/train.en.jsonl", "corpora/atlas/qa/train.ru.jsonl"), description="QA pairs to learn from."
+    )
+    style: Literal["short", "full", "both"] = Field(
+        "both", description="Prompt style to train for, see context.style; both = half and half."
+    )
+    examples: int = Field(800, ge=1, description="Examples at most, spread over the pairs.")
+    unanswerable: float = Field(
+        0.1, ge=0, le=0.9, description="Share of questions that the corpus cannot answer; the target is the refusal."
+    )
+    absent: float = Field(0.03, ge=0, le=0.9, description="Share of questions whose passages were taken away; the target is the refusal.")
+    passages: int = Field(2, ge=1, description="Passages in the prompt at most, gold and hard negatives mixed.")
+    validation: float = Field(0.1, gt=0, lt=0.5, description="Share of the documents held back to choose the best checkpoint.")
+    epochs: float = Field(1.5, gt=0, description="Passes over the data.")
+    validation_pairs: int = Field(32, ge=1, description="Held-back questions answered at each validation, at most.")
+    learning_rate: float = Field(0.0, ge=0, description="Peak of AdamW's learning rate; 0 = the method's own.")
+    warmup: float = Field(0.05, ge=0, lt=1, description="Share of the steps over which the learning rate rises; then it falls as a cosine.")
+    batch_tokens: int = Field(2048, ge=64, description="Tokens per optimizer step at most.")
+    patience: int = Field(3, ge=1, description="Stop after so many validations without a better one.")
+    validations: int = Field(3, ge=1, description="Validations per training.")
+    checkpoint_seconds: float = Field(120.0, gt=0, description="Save the state at least this often, to resume from.")
+    seed: int = Field(0, description="Seed of the data, the fresh parameters and the order.")
+    leakage: Literal["stop", "drop", "allow"] = Field(
+        "stop", description="When training questions are nearly the same as the held-back ones: stop, drop those, or allow them."
+    )
 
 
 class Ui(Section):
     host: str = Field("127.0.0.1", description="Address of the chat page.")
     port: int = Field(7860, ge=1, le=65535, description="If it is taken, the next free port is.")
     language: Literal["auto", "en", "ru"] = Field("auto", description="Language of the page; auto = the browser's.")
-    arms: tuple[str, ...] = Field(("icl", "rag"), description="Panes of the chat.")
+    arms: tuple[str, ...] = Field(
+        ("icl", "rag", "rag+lora"), description="Panes of the chat; those with an adapter appear as soon as one is loaded."
+    )
+    adapters: bool = Field(True, description="`atlas up` brings adapters into service: those loaded before, else the one that ships.")
 
 
 class Settings(Section):
@@ -156,6 +198,7 @@ class Settings(Section):
     context: Context = Context()
     generate: Generate = Generate()
     serve: Serve = Serve()
+    train: Train = Train()
     ui: Ui = Ui()
 
     @property

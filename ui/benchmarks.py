@@ -76,6 +76,8 @@ def print_index(report: IndexBench) -> None:
         f"{whole.chunks / whole.build_seconds:.1f} chunks/s, bare embedder {whole.chunks / whole.bare_seconds:.1f} ({whole.bare_setting})"
     )
     out.print(f"whole build   {whole.build_seconds:.1f} s, {rates}: {whole.ratio:.2f} of its speed", markup=False)
+    noise = f"by the processor's seconds {whole.cpu_ratio:.2f}; two runs of the bare embedder differ by {whole.bare_spread:.0%}"
+    out.print(f"              {noise}", markup=False)
     out.print(f"              {_stages(whole.stages)}", markup=False)
     changed = f"{again.changed} of {again.documents} documents changed, {again.embedded} chunks embedded"
     out.print(f"rebuild       {again.seconds:.2f} s, {again.share:.1%} of the whole build ({changed})", markup=False)

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from rag.errors import UserError
 from rag.progress import Progress, silent
 from ui.chat.status import Doing, What, look
+from ui.warming import warm
 
 if TYPE_CHECKING:
     from rag.assistant import Assistant
     from rag.settings import Settings
 
 Tell = Callable[[str], None]
-STAGES = ("models", "server", "index", "calibration", "warming")
+STAGES = ("models", "server", "adapters", "index", "calibration", "warming")
 
 
 class Launch:
@@ -103,6 +104,23 @@ class Launch:
             self.ours = vllm.status(self.settings) is None
             server = vllm.start(self.settings, progress=self._shown)
         self.tell(self._line("server", f"{server.url} (process {server.pid}{'' if self.ours else ', was running'}), log {server.log}"))
+        self._adapters()
+
+    def _adapters(self) -> None:
+        """The panes with an adapter. Everything else answers without it, so that a failure here is only told."""
+        from adapters import serving
+
+        if not self.settings.ui.adapters or self._stopped.is_set():
+            return
+        try:
+            with self._stage("adapters"):
+                found = serving.bring_up(self.settings, progress=self._shown)
+        except UserError as exc:
+            if not self._stopped.is_set():
+                self.tell(f"No adapter is loaded: {exc}")
+            return
+        if found:
+            self.tell(self._line("adapters", ", ".join(f"{each.route.adapter} ({each.route.way})" for each in found)))
 
     def _search(self) -> None:
         """Index, calibration, and the embedder's weights. An index that is there answers while it is brought up to date."""
@@ -126,8 +144,7 @@ class Launch:
     def _warm(self) -> None:
         """The first question should not pay for loading weights."""
         with self._stage("warming"):
-            self.assistant.retriever.search("warm")
-            self.assistant.examples.choose("warm", 1)
+            warm(self.assistant)
         self.tell(self._line("warming", "search and examples are loaded"))
 
     def _calibrate(self) -> None:

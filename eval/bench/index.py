@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from eval.bench.vectors import Search, search_bench
 from rag.embed.embedder import Embedder, open_embedder
@@ -21,6 +21,8 @@ from rag.models.folder import resolve
 from rag.progress import Progress, silent
 from rag.settings import Settings
 
+T = TypeVar("T")
+
 BATCH_SIZES = (8, 16, 32, 64)
 SAMPLE = 96
 """Texts on which the bare embedder's best batch size and precision are found."""
@@ -28,18 +30,30 @@ CHANGED = 0.01
 
 
 @dataclass(frozen=True, slots=True)
+class Seconds:
+    """What something took: on the clock, and of the processor (all threads of this process; programs beside it disturb that less)."""
+
+    wall: float
+    cpu: float
+
+
+@dataclass(frozen=True, slots=True)
 class Throughput:
     """`ratio` = chunks per second of the whole build over those of the bare embedder, on the same texts in the same process.
 
-    The bare embedder is measured before and after the build, and the faster of the two counts. Loading the weights is
-    left out of both. `stages`: seconds per stage of the build.
+    The bare embedder is measured right before and right after the build, and the mean counts: a machine that slows down
+    or speeds up meanwhile then favours neither. `bare_spread`: how far the two lie apart, as a share of their mean; the
+    ratio is not known better than that. `cpu_ratio`: the same of the processor's seconds. Loading the weights is left out
+    of all. `stages`: seconds per stage of the build.
     """
 
     chunks: int
     build_seconds: float
     bare_seconds: float
+    bare_spread: float
     bare_setting: str
     ratio: float
+    cpu_ratio: float
     stages: Mapping[str, float]
 
 
@@ -87,10 +101,20 @@ def compare(settings: Settings, there: Settings, embedder: Embedder, *, progress
     texts = list(dict.fromkeys(chunk.embedded_text for document in documents for chunk in split(document, counter, there.ingest)))
     bare = Bare(settings, embedder, texts)
     progress("measuring the bare embedder", 0, 0)
-    first = bare.seconds(texts)
-    report, seconds = _timed_build(there, embedder, progress)
-    fastest = min(first, bare.seconds(texts))
-    return Throughput(report.chunks, seconds, fastest, bare.setting, fastest / seconds, report.seconds)
+    before = bare.seconds(texts)
+    report, whole = _timed_build(there, embedder, progress)
+    after = bare.seconds(texts)
+    wall, cpu = (before.wall + after.wall) / 2, (before.cpu + after.cpu) / 2
+    return Throughput(
+        chunks=report.chunks,
+        build_seconds=whole.wall,
+        bare_seconds=wall,
+        bare_spread=abs(before.wall - after.wall) / wall,
+        bare_setting=bare.setting,
+        ratio=wall / whole.wall,
+        cpu_ratio=cpu / whole.cpu,
+        stages=report.seconds,
+    )
 
 
 def change_and_rebuild(there: Settings, embedder: Embedder, full_seconds: float, *, progress: Progress = silent) -> Rebuild:
@@ -100,8 +124,8 @@ def change_and_rebuild(there: Settings, embedder: Embedder, full_seconds: float,
     for number, file in enumerate(chosen):
         with file.open("a", encoding="utf-8") as out:
             out.write(f"\n\nThis sentence, number {number}, was added later.\n")
-    report, seconds = _timed_build(there, embedder, progress)
-    return Rebuild(report.documents, len(chosen), report.embedded, seconds, seconds / full_seconds, report.seconds)
+    report, took = _timed_build(there, embedder, progress)
+    return Rebuild(report.documents, len(chosen), report.embedded, took.wall, took.wall / full_seconds, report.seconds)
 
 
 class Bare:
@@ -116,10 +140,8 @@ class Bare:
         if settings.embed.backend == "sentence-transformers":
             self._choose(str(resolve(settings.embed.model, settings).path), [self._prefix + text for text in texts])
 
-    def seconds(self, texts: Sequence[str]) -> float:
-        began = time.perf_counter()
-        self._embed(list(texts))
-        return time.perf_counter() - began
+    def seconds(self, texts: Sequence[str]) -> Seconds:
+        return _timed(lambda: self._embed(list(texts)))[1]
 
     def _choose(self, folder: str, texts: list[str]) -> None:
         from sentence_transformers import SentenceTransformer
@@ -130,10 +152,9 @@ class Bare:
             model = SentenceTransformer(folder, local_files_only=True, model_kwargs={"dtype": precision})
             self._encode(model, sample[:4], 4)
             for size in BATCH_SIZES:
-                began = time.perf_counter()
-                self._encode(model, sample, size)
-                if time.perf_counter() - began < fastest:
-                    fastest = time.perf_counter() - began
+                took = _timed(partial(self._encode, model, sample, size))[1].wall
+                if took < fastest:
+                    fastest = took
                     self.setting = f"encode, {precision}, batches of {size}"
                     self._embed = partial(self._encode_all, model, size)
 
@@ -151,7 +172,11 @@ class Bare:
             torch.set_num_threads(before)
 
 
-def _timed_build(settings: Settings, embedder: Embedder, progress: Progress) -> tuple[BuildReport, float]:
-    began = time.perf_counter()
-    report = build(settings, progress=progress, embedder=embedder)
-    return report, time.perf_counter() - began
+def _timed_build(settings: Settings, embedder: Embedder, progress: Progress) -> tuple[BuildReport, Seconds]:
+    return _timed(lambda: build(settings, progress=progress, embedder=embedder))
+
+
+def _timed(work: Callable[[], T]) -> tuple[T, Seconds]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    done = work()
+    return done, Seconds(time.perf_counter() - wall, time.process_time() - cpu)

@@ -16,6 +16,11 @@ def hit_at(ranked: Sequence[str], relevant: Collection[str], k: int) -> float:
     return float(any(name in relevant for name in ranked[:k]))
 
 
+def recall_at(ranked: Sequence[str], relevant: Collection[str], k: int) -> float:
+    """Share of the relevant documents that are among the first `k`; 0 when nothing is relevant."""
+    return len(set(ranked[:k]) & set(relevant)) / len(set(relevant)) if relevant else 0.0
+
+
 def reciprocal_rank_at(ranked: Sequence[str], relevant: Collection[str], k: int) -> float:
     """1 / rank of the first relevant document, 0 when it is not among the first `k` (its mean is MRR@k; Voorhees 1999)."""
     return next((1.0 / rank for rank, name in enumerate(ranked[:k], start=1) if name in relevant), 0.0)
@@ -34,4 +39,5 @@ def ndcg_at(ranked: Sequence[str], relevant: Collection[str], k: int) -> float:
 def scores(ranked: Sequence[str], relevant: Collection[str]) -> dict[str, float]:
     """The metrics that the benchmark reports, by their usual names."""
     hits = {f"hit@{k}": hit_at(ranked, relevant, k) for k in (1, 3, 5, 10)}
-    return {**hits, "MRR@10": reciprocal_rank_at(ranked, relevant, 10), "nDCG@10": ndcg_at(ranked, relevant, 10)}
+    recalls = {f"recall@{k}": recall_at(ranked, relevant, k) for k in (5, 10)}
+    return {**hits, **recalls, "MRR@10": reciprocal_rank_at(ranked, relevant, 10), "nDCG@10": ndcg_at(ranked, relevant, 10)}

@@ -1,4 +1,4 @@
-"""Metrics of one short answer against accepted ones: exact match and token F1, normalised as the language asks."""
+"""Metrics of one short answer against accepted ones: exact match, token F1 and containment, normalised as the language asks."""
 
 from __future__ import annotations
 
@@ -39,6 +39,18 @@ def token_f1(answer: str, accepted: Sequence[str], language: str) -> float:
     """Harmonic mean of token precision and recall against the accepted answer that fits best (Rajpurkar et al. 2016)."""
     said = terms(answer, language)
     return max((_f1(said, terms(right, language)) for right in accepted), default=0.0)
+
+
+def containment(answer: str, accepted: Sequence[str], language: str) -> float:
+    """1 when the normalised words of an accepted answer stand in a row in the answer, else 0."""
+    said = terms(answer, language)
+    return float(any(within(right, said) for right in (terms(each, language) for each in accepted) if right))
+
+
+def within(wanted: Sequence[str], words: Sequence[str]) -> bool:
+    """Whether `wanted` stands in `words`, in a row."""
+    length = len(wanted)
+    return any(words[start : start + length] == wanted for start in range(len(words) - length + 1))
 
 
 def _f1(said: list[str], right: list[str]) -> float:

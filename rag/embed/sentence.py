@@ -135,6 +135,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _load(folder: ModelFolder, device: str) -> SentenceTransformer:
+    from safetensors import SafetensorError
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
@@ -142,7 +143,7 @@ def _load(folder: ModelFolder, device: str) -> SentenceTransformer:
     chosen = device_for(device)
     try:
         model = SentenceTransformer(str(folder.path), device=chosen, local_files_only=True, model_kwargs={"dtype": precision_for(chosen)})
-    except (OSError, ValueError, RuntimeError) as exc:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as exc:
         reason = str(exc).splitlines()[0]
         raise ModelError(f"The embedder in {folder.path} cannot be loaded ({reason}).", "`atlas models verify` checks it.") from exc
     return model.eval()

@@ -20,6 +20,9 @@ class Unavailable(ServerError):
 
 
 class Endpoint(Protocol):
+    start: str
+    """What the user types to get the server up."""
+
     async def url(self) -> str:
         """http://host:port/v1. Raises ServerError when there is no server."""
 
@@ -29,6 +32,8 @@ class Endpoint(Protocol):
 
 class Fixed:
     """An endpoint that somebody else runs."""
+
+    start = "atlas serve"
 
     def __init__(self, url: str) -> None:
         if not url.startswith(("http://", "https://")):
@@ -50,18 +55,21 @@ class Fixed:
 
 
 class Managed:
-    """The server of this home. A question that comes while it starts waits for it, up to generate.timeout seconds."""
+    """A server of this home. A question that comes while it starts waits for it, up to generate.timeout seconds."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, name: str = state.BASE, start: str = "atlas serve") -> None:
+        self.start = start
+        self._what = "model server" if name == state.BASE else f"model server of '{settings.generate.model}'"
+        self._name = name
         self._settings = settings
         self._ready = ""  # the mark of the server that was seen ready: not asked again for every question
 
     async def url(self) -> str:
         until = time.monotonic() + self._settings.generate.timeout
         while True:
-            found = state.read(self._settings.home)
+            found = state.read(self._settings.home, self._name)
             if found is None or not found.alive:
-                raise Unavailable("The model server is not running.", "Start it: atlas serve")
+                raise Unavailable(f"The {self._what} is not running.", f"Start it: {self.start}")
             if found.mark == self._ready:
                 return found.url
             waiting = await self.waiting()
@@ -75,7 +83,7 @@ class Managed:
     async def waiting(self) -> str:
         from rag.serve.vllm import Server, status
 
-        found = await asyncio.to_thread(status, self._settings)
+        found = await asyncio.to_thread(status, self._settings, name=self._name)
         if found is None:
-            return "model server is not running: start it with `atlas serve`"
+            return f"{self._what} is not running: start it with `{self.start}`"
         return "" if isinstance(found, Server) else str(found)

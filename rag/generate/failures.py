@@ -16,10 +16,10 @@ BUSY = (502, 503, 504)
 _LIMIT = re.compile(r"maximum (?:context|model) length(?: of the model)? (?:is |of |\()?(\d+)", re.I)
 
 
-def translated(exc: Exception, *, url: str, model: str, timeout: float, begun: bool) -> ServerError | None:
+def translated(exc: Exception, *, url: str, model: str, timeout: float, begun: bool, start: str) -> ServerError | None:
     """The line for a foreign exception; Unavailable when another try may help; None when it is none of ours to explain.
 
-    `begun`: text had come already, so that another try would repeat it.
+    `begun`: text had come already, so that another try would repeat it. `start`: the command that starts the server.
     """
     if isinstance(exc, httpx.TimeoutException | openai.APITimeoutError):
         return ServerError(
@@ -27,29 +27,29 @@ def translated(exc: Exception, *, url: str, model: str, timeout: float, begun: b
             "Ask again when it is less busy, or raise generate.timeout.",
         )
     if isinstance(exc, openai.APIStatusError):
-        return _refused(exc, url=url, model=model)
+        return _refused(exc, url=url, model=model, start=start)
     if begun and isinstance(exc, httpx.HTTPError | openai.APIError):
-        return ServerError("The model server went away while answering;", "start it with `atlas serve`.")
+        return ServerError("The model server went away while answering;", f"start it with `{start}`.")
     if isinstance(exc, httpx.TransportError | openai.APIConnectionError):
         return Unavailable(
-            f"The model server at {url} cannot be reached: {_root(exc)}.", "Start it: atlas serve, or correct generate.base_url."
+            f"The model server at {url} cannot be reached: {_root(exc)}.", f"Start it: {start}, or correct generate.base_url."
         )
     if isinstance(exc, openai.APIError):  # an error inside the stream
-        return ServerError(f"The model server at {url} failed: {_words(exc)}.", "Its log says more; start it again with `atlas serve`.")
+        return ServerError(f"The model server at {url} failed: {_words(exc)}.", f"Its log says more; start it again with `{start}`.")
     return None
 
 
-def went_away(url: str, *, begun: bool) -> ServerError:
+def went_away(url: str, *, begun: bool, start: str) -> ServerError:
     """The stream ended without saying that the answer is complete."""
     if begun:
-        return ServerError("The model server went away while answering;", "start it with `atlas serve`.")
-    return Unavailable(f"The model server at {url} closed the connection without an answer.", "Start it: atlas serve")
+        return ServerError("The model server went away while answering;", f"start it with `{start}`.")
+    return Unavailable(f"The model server at {url} closed the connection without an answer.", f"Start it: {start}")
 
 
-def _refused(exc: openai.APIStatusError, *, url: str, model: str) -> ServerError:
+def _refused(exc: openai.APIStatusError, *, url: str, model: str, start: str) -> ServerError:
     words = _words(exc)
     if exc.status_code in BUSY:
-        return Unavailable(f"The model server at {url} is not ready (HTTP {exc.status_code}).", "Wait for it, or start it: atlas serve")
+        return Unavailable(f"The model server at {url} is not ready (HTTP {exc.status_code}).", f"Wait for it, or start it: {start}")
     if exc.status_code in (401, 403):
         return ServerError(f"{url} refused the key (HTTP {exc.status_code}).", "Put it into the variable that generate.api_key_env names.")
     if exc.status_code == 404:

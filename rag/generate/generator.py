@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one answer, counted by the model's own tokenizer. `finish`: "length" when max_tokens cut it off."""
+    """Tokens of one answer, counted by the model's own tokenizer. `finish`: "length" when max_tokens cut it off.
+
+    `adapter_sha256`: of the adapter's weights that made the answer, where the generator knows it (see `rag.generate.routed`).
+    """
 
     prompt_tokens: int
     answer_tokens: int
     finish: Literal["stop", "length"]
+    adapter_sha256: str | None = None
 
 
 class Generator(Protocol):

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from rag.errors import ModelError
 from rag.generate.generator import Usage
 from rag.generate.stop import StopFilter
 from rag.progress import Progress, silent
+from rag.registry import Part, Registry
 from rag.types import Decoding, Message
 
 if TYPE_CHECKING:
@@ -22,10 +24,25 @@ if TYPE_CHECKING:
     from rag.settings import Settings
 
 
+CONFIG = "adapter_config.json"
+
+
+class AdapterLoader(Protocol):
+    """Puts the adapter in `folder` on a bare model."""
+
+    def attach(self, model: Any, folder: Path) -> Any:
+        """The model with the adapter active. Raises ModelError when it does not fit."""
+
+
+LOADERS: Registry[AdapterLoader] = Registry("adapter loader", {"method": Part("adapters.attach:ByMethod")})
+"""For adapters that are not peft's LoRA: who trained them loads them. A name only, as `rag` does not import `adapters`."""
+
+
 class LocalGenerator:
     """One answer at a time: a second stream waits for the first, since both would share the same cores.
 
-    An adapter is a peft folder, or a name in <home>/adapters.
+    An adapter is a folder, or a name in <home>/adapters. LoRA adapters share the base model's weights; every other kind gets a
+    copy of the model to itself, since only LoRA leaves the base and its neighbours as they were for certain.
     """
 
     def __init__(self, settings: Settings, folder: ModelFolder) -> None:
@@ -34,6 +51,7 @@ class LocalGenerator:
         self._folder = folder
         self._weights: Any = None
         self._adapters: dict[str, str] = {}
+        self._apart: dict[str, Any] = {}
         self._turn = threading.Lock()
 
     @classmethod
@@ -82,7 +100,18 @@ class LocalGenerator:
 
     async def close(self) -> None:
         """Let go of the weights."""
-        self._weights, self._adapters = None, {}
+        self._weights, self._adapters, self._apart = None, {}, {}
+
+    def likeliest(self, messages: Sequence[Message], *, adapter: str | None = None, top: int = 20) -> dict[int, float]:
+        """Token id -> log-probability (nats) of the likeliest first tokens of an answer. Blocks; raises ModelError, as `stream`."""
+        import torch
+
+        with self._turn:
+            tokenizer, weights = self._loaded()
+            with torch.inference_mode(), self._adapted(weights, adapter) as adapted:
+                logits = adapted(**_prompt(tokenizer, messages, weights.device)).logits[0, -1]
+            best = torch.log_softmax(logits.float(), dim=-1).topk(min(top, len(logits)))
+        return dict(zip(best.indices.tolist(), best.values.tolist(), strict=True))
 
     def _answer(
         self, messages: Sequence[Message], decoding: Decoding, adapter: str | None, put: Callable[[str], None], cancelled: threading.Event
@@ -94,9 +123,7 @@ class LocalGenerator:
             if cancelled.is_set():
                 return Usage(0, 0, "stop")
             tokenizer, weights = self._loaded()
-            spoken = [{"role": message.role, "content": message.content} for message in messages]
-            prompt = tokenizer.apply_chat_template(spoken, add_generation_prompt=True, return_tensors="pt", return_dict=True)
-            prompt = prompt.to(weights.device)
+            prompt = _prompt(tokenizer, messages, weights.device)
             stop = StopFilter(decoding.stop)
             streamer = _streamer(tokenizer, lambda text: put(shown) if (shown := stop.feed(text)) else None)
             with torch.inference_mode(), torch.random.fork_rng(), self._adapted(weights, adapter) as adapted:
@@ -110,20 +137,24 @@ class LocalGenerator:
         return Usage(int(prompt["input_ids"].shape[1]), len(answer), "stop" if ended else "length")
 
     def _loaded(self) -> tuple[Any, Any]:
+        if self._weights is None:
+            self._weights = self._read()
+        return self._weights[0], self._weights[1]
+
+    def _read(self) -> tuple[Any, Any]:
+        """The tokenizer and the bare model."""
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        if self._weights is None:
-            torch.set_num_threads(self._settings.cpu_threads)
-            try:
-                tokenizer = AutoTokenizer.from_pretrained(self._folder.path)
-                weights: Any = AutoModelForCausalLM.from_pretrained(self._folder.path, dtype=torch.bfloat16)
-            except (OSError, ValueError) as exc:
-                reason = str(exc).splitlines()[0]
-                raise ModelError(f"{self._folder.path} cannot be loaded: {reason}", "Check it: atlas models verify") from exc
-            device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-            self._weights = tokenizer, weights.to(torch.device(device)).eval()
-        return self._weights[0], self._weights[1]
+        torch.set_num_threads(self._settings.cpu_threads)
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(self._folder.path)
+            weights: Any = AutoModelForCausalLM.from_pretrained(self._folder.path, dtype=torch.bfloat16)
+        except (OSError, ValueError) as exc:
+            reason = str(exc).splitlines()[0]
+            raise ModelError(f"{self._folder.path} cannot be loaded: {reason}", "Check it: atlas models verify") from exc
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        return tokenizer, weights.to(torch.device(device)).eval()
 
     @contextmanager
     def _adapted(self, weights: Any, adapter: str | None) -> Iterator[Any]:
@@ -135,14 +166,21 @@ class LocalGenerator:
             else:
                 yield weights
             return
-        yield self._with_adapter(weights, adapter)
+        folder = Path(adapter) if (Path(adapter) / CONFIG).is_file() else self._settings.home / "adapters" / adapter
+        if not (folder / CONFIG).is_file():
+            raise ModelError(f"There is no adapter '{adapter}': {folder} has no {CONFIG}.", "Load one: atlas adapters load NAME")
+        yield self._with_lora(weights, folder) if _is_lora(folder) else self._copy_with(folder)
 
-    def _with_adapter(self, weights: Any, adapter: str) -> Any:
+    def _copy_with(self, folder: Path) -> Any:
+        """A model of its own with that adapter."""
+        key = str(folder.resolve())
+        if key not in self._apart:
+            self._apart[key] = LOADERS.load("method")().attach(self._read()[1], folder).eval()
+        return self._apart[key]
+
+    def _with_lora(self, weights: Any, folder: Path) -> Any:
         from peft import PeftModel
 
-        folder = Path(adapter) if (Path(adapter) / "adapter_config.json").is_file() else self._settings.home / "adapters" / adapter
-        if not (folder / "adapter_config.json").is_file():
-            raise ModelError(f"There is no adapter '{adapter}': {folder} has no adapter_config.json.", "Name a folder made by peft.")
         key = str(folder.resolve())
         if key not in self._adapters:
             name = f"adapter{len(self._adapters)}"
@@ -164,6 +202,18 @@ class LocalGenerator:
         from rag.models.tokenizer import Tokenizer
 
         return Tokenizer(self._folder.path)
+
+
+def _prompt(tokenizer: Any, messages: Sequence[Message], device: Any) -> Any:
+    spoken = [{"role": message.role, "content": message.content} for message in messages]
+    return tokenizer.apply_chat_template(spoken, add_generation_prompt=True, return_tensors="pt", return_dict=True).to(device)
+
+
+def _is_lora(folder: Path) -> bool:
+    try:
+        return bool(json.loads((folder / CONFIG).read_text(encoding="utf-8")).get("peft_type") == "LORA")
+    except (OSError, ValueError, AttributeError) as exc:
+        raise ModelError(f"{folder / CONFIG} cannot be read ({exc}).", "Train the adapter again, or import it again.") from exc
 
 
 def _streamer(tokenizer: Any, put: Callable[[str], None]) -> Any:

@@ -102,11 +102,12 @@ class OpenAIGenerator:
                     text.append(chunk.content)
                     yield chunk.content
             if not finish:
-                raise went_away(url, begun=bool(text))
+                raise went_away(url, begun=bool(text), start=self._endpoint.start)
         except ServerError:
             raise
         except Exception as exc:
-            failure = translated(exc, url=url, model=model, timeout=self._settings.generate.timeout, begun=bool(text))
+            timeout, start = self._settings.generate.timeout, self._endpoint.start
+            failure = translated(exc, url=url, model=model, timeout=timeout, begun=bool(text), start=start)
             failure = await self._completed(failure, url, messages, decoding)
             if failure is None:
                 raise

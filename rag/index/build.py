@@ -24,6 +24,7 @@ from rag.index.job import Job
 from rag.index.manifest import Manifest
 from rag.index.publish import publish
 from rag.ingest.folder import Duplicate, Ingested, Problem, read_folder
+from rag.ingest.readings import Readings
 from rag.ingest.split import split
 from rag.progress import Progress, silent
 from rag.settings import Settings
@@ -31,6 +32,7 @@ from rag.types import Chunk
 
 SLAB = 64
 """Texts embedded between two commits: what a kill can cost."""
+READINGS = "readings.db"
 SPECIAL_TOKENS = 2  # the start and the end that an encoder adds
 
 
@@ -75,8 +77,8 @@ def build(
     with _disk(folder), versions.building(folder, wait=wait, progress=progress):
         notes = versions.clean(folder, settings)
         job = Job(settings, folder, root, embedder or open_embedder(settings, progress=progress), progress)
-        with job.stage("reading"):
-            ingested = read_folder(root, settings.ingest, progress=progress)
+        with job.stage("reading"), Readings(folder / READINGS, maker=f"{_code()} {settings.ingest.max_file_mb}") as readings:
+            ingested = read_folder(root, settings.ingest, readings=readings, progress=progress)
         with job.stage("splitting"):
             chunks = _split(job, ingested)
         described = _describe(job, ingested, chunks)
@@ -104,11 +106,11 @@ def build(
 
 
 def _split(job: Job, ingested: Ingested) -> list[Chunk]:
-    counter = job.embedder.tokenizer()
     chunks: dict[str, Chunk] = {}
     with closing(_live_corpus(job)) as live:
         for done, document in enumerate(ingested.documents, start=1):
-            of_it = live.chunks_if_same(document) or split(document, counter, job.settings.ingest)
+            # Asked for its tokenizer only now: a large vocabulary takes a second to load, and often nothing is to be split.
+            of_it = live.chunks_if_same(document) or split(document, job.embedder.tokenizer(), job.settings.ingest)
             chunks.update((chunk.id, chunk) for chunk in of_it)
             job.progress("splitting", done, len(ingested.documents))
     if not chunks:

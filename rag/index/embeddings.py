@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from rag.cache_file import full_disk_told, open_cache
 from rag.errors import IndexError_
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, vector BLOB NOT NULL);
+SELECT key FROM embeddings LIMIT 1;
+"""
 BATCH = 500  # keys in one statement
 SPARE = 2
 """Vectors that no chunk uses any more are dropped once there are this many times more vectors than chunks."""
@@ -26,17 +29,9 @@ class Embeddings:
     """A table key -> float32 vector, in SQLite with a write-ahead log: what `put` returned from survives a kill."""
 
     def __init__(self, file: Path, dimension: int) -> None:
-        """Opens or makes the file. It is a cache: a damaged one is set aside, and everything is embedded again."""
         self._file = file
         self._dimension = dimension
-        try:
-            self._connection = self._open()
-        except sqlite3.DatabaseError as exc:
-            if isinstance(exc, sqlite3.OperationalError) and "malformed" not in str(exc):
-                raise IndexError_(f"Cannot open {file} ({exc}).", "Is the disk full or read-only?") from exc
-            for suffix in ("", "-wal", "-shm"):
-                Path(f"{file}{suffix}").unlink(missing_ok=True)
-            self._connection = self._open()
+        self._connection = open_cache(file, SCHEMA)
 
     def __enter__(self) -> Self:
         return self
@@ -69,7 +64,7 @@ class Embeddings:
     def put(self, keys: Sequence[bytes], vectors: NDArray[np.float32]) -> None:
         """Keep them for good; one transaction."""
         rows = [(key, vector.astype("<f4").tobytes()) for key, vector in zip(keys, vectors, strict=True)]
-        with _full(self._file), self._connection:
+        with full_disk_told(self._file), self._connection:
             self._connection.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?)", rows)
 
     def prune(self, keys: Sequence[bytes]) -> int:
@@ -77,20 +72,12 @@ class Embeddings:
         (total,) = self._connection.execute("SELECT count(*) FROM embeddings").fetchone()
         if total <= SPARE * len(set(keys)):
             return 0
-        with _full(self._file), self._connection:
+        with full_disk_told(self._file), self._connection:
             self._connection.execute("CREATE TEMP TABLE used (key BLOB PRIMARY KEY)")
             self._connection.executemany("INSERT OR IGNORE INTO used VALUES (?)", ((key,) for key in keys))
             dropped = self._connection.execute("DELETE FROM embeddings WHERE key NOT IN (SELECT key FROM used)").rowcount
             self._connection.execute("DROP TABLE used")
         return int(dropped)
-
-    def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._file, timeout=30)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, vector BLOB NOT NULL)")
-        connection.execute("SELECT key FROM embeddings LIMIT 1").fetchall()
-        return connection
 
 
 def key(identity: Mapping[str, str | int], text: str) -> bytes:
@@ -102,11 +89,3 @@ def key(identity: Mapping[str, str | int], text: str) -> bytes:
 def _parts(keys: Sequence[bytes]) -> Iterator[list[bytes]]:
     for start in range(0, len(keys), BATCH):
         yield list(keys[start : start + BATCH])
-
-
-@contextmanager
-def _full(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as exc:
-        raise IndexError_(f"Cannot write {file} ({exc}).", "Free some space and build again: what was embedded so far is kept.") from exc

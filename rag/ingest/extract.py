@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from rag.types import Heading
 
@@ -27,6 +28,10 @@ class Extract:
 
     @classmethod
     def from_json(cls, line: str) -> Extract:
-        fields = json.loads(line)
-        headings = tuple(Heading(**heading) for heading in fields.pop("headings"))
-        return cls(**fields | {"headings": headings, "pages": tuple(fields["pages"])})
+        return cls.from_fields(json.loads(line))
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> Extract:
+        """From what `dataclasses.asdict` gives, after it was JSON."""
+        headings = tuple(Heading(**heading) for heading in fields["headings"])
+        return cls(**{**fields, "headings": headings, "pages": tuple(fields["pages"])})

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from rag.errors import InputError
 from rag.ingest.code import comments
 from rag.ingest.duplicates import Duplicate, drop_duplicates
 from rag.ingest.extract import Extract
-from rag.ingest.files import Problem, Unreadable, walk
-from rag.ingest.language import detect_all, stated
+from rag.ingest.files import Problem, Unreadable, read_bytes, walk
+from rag.ingest.language import UNKNOWN, guess_all, settle, stated
 from rag.ingest.readers import media, read
+from rag.ingest.readings import Reading, Readings, Seen, digest, look
 from rag.ingest.sandbox import Sandbox
 from rag.progress import Progress, silent
 from rag.settings import Ingest
@@ -21,55 +23,118 @@ from rag.types import Document
 
 __all__ = ["Duplicate", "Ingested", "Problem", "read_folder"]
 
+SLAB = 200
+"""Files read between two commits: what a kill can cost."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What a folder holds. Documents are in the order of their paths; `ignored` counts files and folders left out by a pattern."""
+    """What a folder holds. Documents are in the order of their paths; `ignored` counts files and folders left out by a
+    pattern; `read` counts the files that were read now, because they are new or changed."""
 
     documents: tuple[Document, ...]
     problems: tuple[Problem, ...]
     duplicates: tuple[Duplicate, ...]
     ignored: int
+    read: int = 0
 
 
-def read_folder(root: Path, settings: Ingest, *, progress: Progress = silent) -> Ingested:
+def read_folder(root: Path, settings: Ingest, *, readings: Readings | None = None, progress: Progress = silent) -> Ingested:
     """Read every file below `root`; one that cannot be used becomes a Problem and the others go on.
 
-    Raises InputError when `root` is not a folder, or holds no document that can be used.
+    `readings`: what an earlier call read; files that did not change since are not read again. Raises InputError when
+    `root` is not a folder, or holds no document that can be used.
     """
     found = walk(root, settings.ignore)
     problems = list(found.problems)
-    documents: list[Document] = []
     with Sandbox() as sandbox:
+        visit = _Visit(root, settings, sandbox, readings or Readings())
         for number, path in enumerate(found.paths, 1):
-            for each in _read_file(root, path, settings, sandbox):
-                if isinstance(each, Problem):
-                    problems.append(each)
-                else:
-                    documents.append(each)
+            try:
+                problems += visit.file(path)
+            except Unreadable as exc:
+                problems.append(Problem(path, exc.what))
             progress("reading files", number, len(found.paths))
+    visit.end()
+    documents = _documents(visit.found)
     if not documents:
         raise InputError(_nothing(root, problems, found.ignored), "Put text, Markdown, HTML, PDF, Word, CSV or JSONL files there.")
-    kept, duplicates = drop_duplicates(_with_languages(documents), settings.near_duplicate, progress=progress)
-    return Ingested(kept, tuple(sorted(problems, key=lambda problem: problem.path)), duplicates, found.ignored)
+    kept, duplicates = drop_duplicates(documents, settings.near_duplicate, progress=progress)
+    return Ingested(kept, tuple(sorted(problems, key=lambda problem: problem.path)), duplicates, found.ignored, visit.read)
 
 
-def _read_file(root: Path, path: str, settings: Ingest, sandbox: Sandbox) -> Iterator[Document | Problem]:
-    documents = 0
-    problem = "no document in it"
-    try:
-        for each in read(root / path, path, settings, sandbox):
-            if isinstance(each, Extract):
-                documents += 1
-                yield _document(each, path)
-            else:
-                problem = each[1]
-                yield Problem(path, each[1])
-    except Unreadable as exc:
-        yield Problem(path, exc.what)
-    else:
-        if not documents and problem == "no document in it":
-            yield Problem(path, problem)
+class _Visit:
+    """One walk through the files of a folder. `found`: path -> what the file holds; complete after `end`."""
+
+    def __init__(self, root: Path, settings: Ingest, sandbox: Sandbox, readings: Readings) -> None:
+        self.found: dict[str, Reading] = {}
+        self.read = 0
+        self._root, self._settings, self._sandbox, self._readings = root, settings, sandbox, readings
+        self._fresh: dict[str, Seen] = {}
+        self._touched: dict[str, Seen] = {}
+
+    def file(self, path: str) -> list[Problem]:
+        """Read one file, or recall it when it did not change. Returns its bad rows. Raises Unreadable."""
+        seen = look(self._root / path)
+        if not self._readings.unchanged(path, seen):
+            data = read_bytes(self._root / path, self._settings.max_file_mb)
+            seen = replace(seen, digest=digest(data))
+            if not self._readings.unchanged(path, seen):
+                self.found[path] = self._parse(path, data)
+                self._fresh[path] = seen
+                if len(self._fresh) >= SLAB:
+                    self._keep()
+                return _problems(path, self.found[path])
+            self._touched[path] = seen
+        self.found[path] = self._readings.recall(path)
+        return _problems(path, self.found[path])
+
+    def end(self) -> None:
+        """What was read is remembered, and what is no longer there is forgotten."""
+        self._keep()
+        self._readings.finish(self.found.keys(), self._touched)
+
+    def _parse(self, path: str, data: bytes) -> Reading:
+        self.read += 1
+        parts = list(read(self._root / path, data, path=path, settings=self._settings, sandbox=self._sandbox))
+        extracts = tuple(part for part in parts if isinstance(part, Extract))
+        return Reading(extracts, ("",) * len(extracts), tuple(part[1] for part in parts if not isinstance(part, Extract)))
+
+    def _keep(self) -> None:
+        """Guess the languages, many at once (lingua uses all cores then), and remember."""
+        fresh = [(path, extract) for path in self._fresh for extract in self.found[path].extracts]
+        guesses = iter(guess_all(["" if stated(extract.language) else _words(media(path), extract.text) for path, extract in fresh]))
+        for path in self._fresh:
+            reading = self.found[path]
+            self.found[path] = replace(reading, languages=tuple(islice(guesses, len(reading.extracts))))
+        self._readings.keep({path: (seen, self.found[path]) for path, seen in self._fresh.items()})
+        self._fresh.clear()
+
+
+def _problems(path: str, reading: Reading) -> list[Problem]:
+    rows = [Problem(path, problem) for problem in reading.problems]
+    return rows if rows or reading.extracts else [Problem(path, "no document in it")]
+
+
+def _documents(found: Mapping[str, Reading]) -> list[Document]:
+    """What a file says of its own language wins; the others are settled by the whole corpus."""
+    documents: list[Document] = []
+    guesses: dict[int, str] = {}
+    for path, reading in found.items():
+        for extract, guess in zip(reading.extracts, reading.languages, strict=True):
+            if not stated(extract.language):
+                guesses[len(documents)] = guess
+            documents.append(_document(extract, path))
+    unknown = list(guesses)
+    settled = settle(list(guesses.values()), lambda number: _words(documents[unknown[number]].media, documents[unknown[number]].text))
+    for position, language in zip(unknown, settled, strict=True):
+        documents[position] = replace(documents[position], language=language)
+    return documents
+
+
+def _words(kind: str, text: str) -> str:
+    """What a language can be told by: of code, the comments."""
+    return comments(text) if kind == "code" else text
 
 
 def _document(extract: Extract, path: str) -> Document:
@@ -77,7 +142,7 @@ def _document(extract: Extract, path: str) -> Document:
         path=path + extract.part,
         text=extract.text,
         title=extract.title or _words_of_name(path),
-        language=stated(extract.language) or "und",
+        language=stated(extract.language) or UNKNOWN,
         media=media(path),
         headings=extract.headings,
         pages=extract.pages,
@@ -91,15 +156,6 @@ def _words_of_name(path: str) -> str:
     words = re.sub(r"[\W_]+", " ", stem).strip()
     letters = sum(map(str.isalpha, words))
     return words if letters >= 4 and letters >= 0.8 * len(words.replace(" ", "")) else ""
-
-
-def _with_languages(documents: list[Document]) -> list[Document]:
-    """What a file says of its own language wins; for code the comments are looked at."""
-    unknown = [position for position, document in enumerate(documents) if document.language == "und"]
-    texts = [comments(documents[p].text) if documents[p].media == "code" else documents[p].text for p in unknown]
-    for position, language in zip(unknown, detect_all(texts), strict=True):
-        documents[position] = replace(documents[position], language=language)
-    return documents
 
 
 def _nothing(root: Path, problems: list[Problem], ignored: int) -> str:

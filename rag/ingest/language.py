@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -39,22 +39,31 @@ def detect(text: str) -> str:
 
 
 def detect_all(texts: Sequence[str]) -> list[str]:
-    """The language of each text of a corpus.
+    """The language of each text of a corpus: `settle` of `guess_all`."""
+    return settle(guess_all(texts), texts.__getitem__)
+
+
+def guess_all(texts: Sequence[str]) -> list[str]:
+    """What each text looks like by itself: an ISO 639-1 code, "und", or "" when there are too few letters to tell."""
+    samples = [sample(text) for text in texts]
+    told = [words for words in samples if words]
+    found = iter(_detector().detect_languages_in_parallel_of(told) if told else [])
+    return [_code(next(found)) if words else "" for words in samples]
+
+
+def settle(guesses: Sequence[str], text_of: Callable[[int], str]) -> list[str]:
+    """The languages of a corpus, from the guess for each text and (for few positions) the text.
 
     A language that hardly any other text has is doubtful (names, formulas): it must be found again in a longer sample,
     and a short text gets the likeliest of the languages that the corpus does have.
     """
-    samples = [sample(text) for text in texts]
-    told = [position for position, words in enumerate(samples) if words]
-    languages = [UNKNOWN] * len(texts)
-    found = _detector().detect_languages_in_parallel_of([samples[position] for position in told]) if told else []
-    for position, language in zip(told, found, strict=True):
-        languages[position] = _code(language)
-    counts = Counter(languages[position] for position in told)
-    common = {language for language, count in counts.items() if count >= RARE * len(told) and language != UNKNOWN}
-    for position in told:
-        if len(told) >= CORPUS and languages[position] not in common:
-            languages[position] = _again(texts[position], samples[position], common)
+    counts = Counter(guess for guess in guesses if guess)
+    common = {language for language, count in counts.items() if count >= RARE * counts.total() and language != UNKNOWN}
+    languages = [guess or UNKNOWN for guess in guesses]
+    for position, guess in enumerate(guesses):
+        if guess and guess not in common and counts.total() >= CORPUS:
+            text = text_of(position)
+            languages[position] = _again(text, sample(text), common)
     return languages
 
 

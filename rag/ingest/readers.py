@@ -10,7 +10,7 @@ from pathlib import Path
 from rag.ingest import code, markdown, tables
 from rag.ingest.encoding import decode, looks_like
 from rag.ingest.extract import Extract
-from rag.ingest.files import Unreadable, read_bytes
+from rag.ingest.files import Unreadable
 from rag.ingest.sandbox import Sandbox
 from rag.settings import Ingest
 
@@ -40,10 +40,12 @@ def media(path: str) -> str:
     return "code" if suffix in code.SUFFIXES else "txt"
 
 
-def read(file: Path, path: str, settings: Ingest, sandbox: Sandbox) -> Iterator[Extract | tuple[int, str]]:
-    """The documents in a file; (line, problem) for a bad line of a jsonl. Raises Unreadable when the file as a whole is bad."""
+def read(file: Path, data: bytes, *, path: str, settings: Ingest, sandbox: Sandbox) -> Iterator[Extract | tuple[int, str]]:
+    """The documents in a file that holds `data`, known as `path` in its corpus; (line, problem) for a bad line of a jsonl.
+
+    Raises Unreadable when the file as a whole is bad.
+    """
     suffix = path.rpartition("/")[2].rpartition(".")[2].lower()
-    data = read_bytes(file, settings.max_file_mb)
     if suffix in PARSED:
         yield from sandbox.read(PARSED[suffix], file, seconds=settings.reader_seconds * (1 + len(data) / 2**20))
         return

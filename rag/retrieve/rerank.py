@@ -37,6 +37,7 @@ class CrossEncoderReranker:
         self._lock = threading.Lock()
 
     def rerank(self, query: str, hits: Sequence[Hit]) -> list[Hit]:
+        """Raises ModelError when the folder holds no cross-encoder that can be loaded."""
         if not hits:
             return []
         with self._lock:
@@ -46,13 +47,19 @@ class CrossEncoderReranker:
 
     def _loaded(self) -> CrossEncoder:
         if self._model is None:
+            from safetensors import SafetensorError
             from sentence_transformers import CrossEncoder
+            from transformers.utils import logging
 
+            logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # as for the embedder
+            do = "Set retrieve.reranker = '' to go without."
             try:
-                self._model = CrossEncoder(str(self._folder), device=self._device, local_files_only=True)
-            except (OSError, ValueError) as exc:
-                what = f"The reranker in {self._folder} cannot be loaded: {exc}."
-                raise ModelError(what, "Set retrieve.reranker = '' to go without.") from exc
+                model = CrossEncoder(str(self._folder), device=self._device, local_files_only=True)
+            except (OSError, ValueError, RuntimeError, SafetensorError) as exc:
+                raise ModelError(f"The reranker in {self._folder} cannot be loaded ({str(exc).splitlines()[0]}).", do) from exc
+            if model.num_labels != 1:
+                raise ModelError(f"The model in {self._folder} gives {model.num_labels} scores for a pair, a reranker one.", do)
+            self._model = model
         return self._model
 
 

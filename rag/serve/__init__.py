@@ -1,1 +1,1 @@
-"""The model server that Atlas manages: vLLM as a process of its own, one per home."""
+"""The model servers that Atlas manages: vLLM as processes of their own, one for the base model and one for each merged adapter."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 KEEP = 10
-"""Logs kept in <home>/logs, the newest ones."""
+"""Logs of one server kept in <home>/logs, the newest ones."""
+DIGITS = "[0-9]"
 
 STAGES = (
     ("non-default args", "reading the model's configuration"),
@@ -45,14 +46,15 @@ CAUSES: tuple[tuple[Cause, str], ...] = (
 _FIRST_ERROR = re.compile(r"^(?:\([^)]*\)\s*)?(?:ERROR [\d:. -]+\[[^\]]*\]\s*)?((?:[\w.]*(?:Error|Exception)): .+)$", re.M)
 
 
-def new_log(home: Path) -> Path:
-    """An empty log with the time in its name; the oldest ones beyond KEEP are removed."""
+def new_log(home: Path, name: str = "") -> Path:
+    """An empty log with the server's name and the time in its own; the oldest ones beyond KEEP are removed."""
     folder = home / "logs"
     folder.mkdir(parents=True, exist_ok=True)
-    logs = sorted(folder.glob("vllm-*.log"))
+    stem = f"vllm-{name}-" if name else "vllm-"
+    logs = sorted(folder.glob(f"{stem}{DIGITS * 8}-{DIGITS * 6}-{DIGITS * 6}.log"))
     for old in logs[: max(0, len(logs) - KEEP + 1)]:
         old.unlink(missing_ok=True)
-    path = folder / f"vllm-{datetime.now():%Y%m%d-%H%M%S-%f}.log"
+    path = folder / f"{stem}{datetime.now():%Y%m%d-%H%M%S-%f}.log"
     path.touch()
     return path
 

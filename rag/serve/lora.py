@@ -51,7 +51,10 @@ def _post(server: Server, route: str, body: dict[str, object], failed: str) -> N
     except httpx.HTTPError as exc:
         raise ServerError(f"{failed}: {exc}.", f"The server's log: {server.log}") from exc
     if answer.status_code == 404 and "error" not in answer.text:
-        raise ServerError(f"{failed}: the server was started without adapters.", "Set serve.lora = true and start it again.")
+        raise ServerError(
+            f"{failed}: the server was started without adapters.",
+            'Set serve.lora = "on" and start it again: atlas serve --stop, atlas serve',
+        )
     if answer.status_code != 200:
         raise ServerError(f"{failed}: {_reason(answer.text)}", f"The server's log: {server.log}")
 

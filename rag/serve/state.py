@@ -1,4 +1,4 @@
-"""What a home remembers of its model server: <home>/serve.json, replaced atomically."""
+"""What a home remembers of its model servers: one file for each, replaced atomically."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import Any
 
 from rag.serve.processes import alive
 
+BASE = "base"
+"""Name of the server of the base model; every other server has a name of its own (adapter-...)."""
 FILE = "serve.json"
 TIMES = "serve-times.json"
 
@@ -44,33 +46,43 @@ def url(host: str, port: int) -> str:
     return f"http://{reached}:{port}/v1"
 
 
-def mark_of(home: Path) -> str:
-    """What the marks of all servers of a home start with."""
-    return f"{home.resolve()}#"
+def mark_of(home: Path, name: str = "") -> str:
+    """What the marks of the server of that name start with; without a name, those of all servers of the home."""
+    return f"{home.resolve()}#{name}#" if name else f"{home.resolve()}#"
 
 
-def new_mark(home: Path) -> str:
-    return mark_of(home) + secrets.token_hex(8)
+def new_mark(home: Path, name: str = BASE) -> str:
+    return mark_of(home, name) + secrets.token_hex(8)
 
 
-def read(home: Path) -> State | None:
-    """The last server of this home, whether it still runs or not. A file that cannot be read counts as none."""
-    found = _object(home / FILE)
+def file_of(home: Path, name: str = BASE) -> Path:
+    return home / (FILE if name == BASE else f"serve-{name}.json")
+
+
+def names(home: Path) -> list[str]:
+    """Every server that the home remembers, the base model's first."""
+    others = sorted(path.stem.removeprefix("serve-") for path in home.glob("serve-*.json"))
+    return [BASE, *others] if (home / FILE).is_file() else others
+
+
+def read(home: Path, name: str = BASE) -> State | None:
+    """The last server of that name, whether it still runs or not. A file that cannot be read counts as none."""
+    found = _object(file_of(home, name))
     if set(found) != {field.name for field in fields(State)}:
         return None
     return State(**found)
 
 
-def write(home: Path, state: State) -> None:
+def write(home: Path, state: State, name: str = BASE) -> None:
     home.mkdir(parents=True, exist_ok=True)
-    _replace(home / FILE, asdict(state))
+    _replace(file_of(home, name), asdict(state))
 
 
-def forget(home: Path, mark: str = "") -> None:
+def forget(home: Path, mark: str = "", *, name: str = BASE) -> None:
     """Remove the file; with `mark`, only when it is still about that server."""
-    state = read(home)
+    state = read(home, name)
     if not mark or (state is not None and state.mark == mark):
-        (home / FILE).unlink(missing_ok=True)
+        file_of(home, name).unlink(missing_ok=True)
 
 
 def expected_seconds(home: Path, options: str) -> float:

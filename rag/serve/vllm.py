@@ -1,4 +1,4 @@
-"""The managed model server: start it, look at it, stop it. One per home; several callers at once get the same one."""
+"""The managed model servers: start one, look at it, stop it. One of each name per home; several callers at once get the same one."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.errors import ServerError
-from rag.models.folder import resolve
+from rag.models.folder import ModelFolder, resolve
 from rag.progress import Progress, silent
 from rag.serve import log as logs
 from rag.serve import processes, state
 from rag.serve.command import Command, command
-from rag.serve.state import State
+from rag.serve.state import BASE, State
 from rag.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,36 +55,53 @@ class Starting:
         return f"model server is starting: {self.stage} ({self.seconds:.0f}{of} s)"
 
 
-def start(settings: Settings, *, progress: Progress = silent, wait: bool = True) -> Server:
+def start(
+    settings: Settings, *, name: str = BASE, folder: ModelFolder | None = None, progress: Progress = silent, wait: bool = True
+) -> Server:
     """The running server with the model and options of the settings; started when there is none.
 
-    With `wait`, returns when it answers. Raises ServerError: another model or other options are being served, the server died
+    `folder`: serve this one under its name, instead of the settings' model, by a server called `name`. With `wait`, returns
+    when it answers. Raises ServerError: another model or other options are being served, the server died
     (with the cause from its log), or it did not come up within serve.start_timeout seconds.
     """
-    folder = resolve(settings.generate.model, settings, progress=progress)
+    if folder is None:
+        folder = resolve(settings.generate.model, settings, progress=progress)
+    else:
+        settings = serving(settings, folder.name)
     wanted = command(settings, folder)
-    port = settings.serve.port
+    port = settings.serve.port + (name != BASE)  # the first one is the base model's, even when that starts later
     while True:
-        found = _join_or_spawn(settings, wanted, port)
+        found = _join_or_spawn(settings, wanted, port, name)
         if not wait:
             return Server(found.url, found.pid, found.model, Path(found.log))
         try:
-            return _until_ready(settings, found, progress)
+            return _until_ready(settings, found, progress, name)
         except _PortTaken:  # somebody else was faster between our look and vLLM's
             port = found.port + 1
 
 
-def status(settings: Settings) -> Server | Starting | None:
-    """What runs now; None when nothing does. Takes milliseconds."""
-    found = state.read(settings.home)
+def serving(settings: Settings, served: str) -> Settings:
+    """The settings of a server that serves merged weights as `served`: there is no adapter to choose in it."""
+    generate = settings.generate.model_copy(update={"model": served, "tokenizer": settings.generate.tokenizer or settings.generate.model})
+    serve = settings.serve.model_copy(update={"lora": "off"})
+    return settings.model_copy(update={"generate": generate, "serve": serve})
+
+
+def status(settings: Settings, *, name: str = BASE) -> Server | Starting | None:
+    """What runs now under that name; None when nothing does. Takes milliseconds."""
+    found = state.read(settings.home, name)
     return _look(settings.home, found) if found is not None and found.alive else None
 
 
-def stop(settings: Settings) -> bool:
-    """End the server of this home with all its children, and whatever an earlier one left behind; False when there was nothing."""
+def stop(settings: Settings, *, name: str = "") -> bool:
+    """End the server of that name, or every server of this home, with all children, and whatever an earlier one left behind.
+
+    False when there was nothing.
+    """
     with _lock(settings.home):
-        state.forget(settings.home)
-        return processes.end(processes.marked(state.mark_of(settings.home)), grace=GRACE) > 0
+        for each in [name] if name else state.names(settings.home):
+            state.forget(settings.home, name=each)
+        return processes.end(processes.marked(state.mark_of(settings.home, name)), grace=GRACE) > 0
 
 
 class _PortTaken(Exception):
@@ -98,20 +115,20 @@ def _lock(home: Path) -> BaseFileLock:
     return FileLock(home / "serve.lock")
 
 
-def _join_or_spawn(settings: Settings, wanted: Command, port: int) -> State:
+def _join_or_spawn(settings: Settings, wanted: Command, port: int, name: str) -> State:
     home = settings.home
     with _lock(home):
-        found = state.read(home)
+        found = state.read(home, name)
         if found is not None and found.alive:
             _refuse_another(found, settings.generate.model, wanted)
             return found
-        processes.end(processes.marked(state.mark_of(home)), grace=GRACE)  # children of a server that was killed
-        host, log, mark = settings.serve.host, logs.new_log(home), state.new_mark(home)
+        processes.end(processes.marked(state.mark_of(home, name)), grace=GRACE)  # children of a server that was killed
+        host, log, mark = settings.serve.host, logs.new_log(home, "" if name == BASE else name), state.new_mark(home, name)
         free = _free_port(host, port)
         since = time.time()
         pid = processes.spawn(wanted.at(free), mark=mark, environment=wanted.environment, log=log)
         started = State(pid, mark, settings.generate.model, wanted.options, host, free, str(log), since)
-        state.write(home, started)
+        state.write(home, started, name)
         return started
 
 
@@ -160,7 +177,7 @@ def _served(url: str) -> tuple[str, ...]:
         return ()
 
 
-def _until_ready(settings: Settings, found: State, progress: Progress) -> Server:
+def _until_ready(settings: Settings, found: State, progress: Progress, name: str) -> Server:
     before = ""
     while True:
         seen = _look(settings.home, found)
@@ -170,7 +187,7 @@ def _until_ready(settings: Settings, found: State, progress: Progress) -> Server
                 progress(before, 1, 1)
             return seen
         if not found.alive:
-            raise _death(settings, found)
+            raise _death(settings, found, name)
         if seen.seconds > settings.serve.start_timeout:
             raise ServerError(
                 f"The model server is not ready after {seen.seconds:.0f} s ({seen.stage}).",
@@ -184,13 +201,13 @@ def _until_ready(settings: Settings, found: State, progress: Progress) -> Server
         time.sleep(POLL)
 
 
-def _death(settings: Settings, found: State) -> Exception:
+def _death(settings: Settings, found: State, name: str) -> Exception:
     """Clean up after a server that died before it was ready, and say why it did."""
-    now = state.read(settings.home)
+    now = state.read(settings.home, name)
     if now is None or now.mark != found.mark:
         return ServerError("The model server was stopped while it was starting.", "Start it again: atlas serve")
     with _lock(settings.home):
-        state.forget(settings.home, found.mark)
+        state.forget(settings.home, found.mark, name=name)
         processes.end(processes.marked(found.mark), grace=GRACE)
     if logs.cause_of(logs.text_of(Path(found.log)))[0] == "port":
         return _PortTaken()

@@ -34,7 +34,7 @@ def open_page(settings: Settings, assistant: Assistant, ready: Ready | None = No
         return assistant.retriever.live.current().document(document_id)
 
     page = Page(
-        Backend(assistant, ready or partial(look, settings, assistant), document),
+        Backend(assistant, ready or partial(look, settings, assistant), document, lambda: bool(assistant.routes.loaded())),
         settings.ui.arms,
         model=assistant.generator.model,
         language=settings.ui.language,

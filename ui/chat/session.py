@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from rag.assistant import RETRIEVING
+from rag.assistant import ADAPTED, RETRIEVING
 from rag.errors import UserError
 from rag.types import Answer, Context, Document, Event, Finished, Message, Retrieved, Token
 from ui.chat.sources import Passage, passages
@@ -41,6 +41,8 @@ class Backend:
     assistant: Answering
     ready: Ready
     document: Callable[[str], Document]
+    adapted: Callable[[], bool] = lambda: True
+    """Whether an adapter is loaded; without one its panes are left out."""
 
 
 @dataclass(slots=True)
@@ -84,11 +86,14 @@ class Session:
     language: Language = "en"
     _work: asyncio.Task[None] | None = None
 
-    def history(self, pane: int) -> tuple[Message, ...]:
-        """What this pane was asked and said so far; turns in which it failed or was stopped before a word are left out."""
+    def history(self, arm: str) -> tuple[Message, ...]:
+        """What this arm was asked and said so far; turns in which it failed or was stopped before a word are left out.
+
+        For a turn that it was not there for (its adapter was loaded later) the last pane speaks.
+        """
         messages: list[Message] = []
         for turn in self.turns:
-            said = turn.panes[pane]
+            said = next((pane for pane in turn.panes if pane.arm == arm), turn.panes[-1])
             if said.text and said.state in ("done", "stopped"):
                 messages += [Message("user", turn.question), Message("assistant", said.text)]
         return tuple(messages)
@@ -110,8 +115,10 @@ class Session:
 
         Leaving the iteration early (the tab was closed) cancels what is under way, which frees the model server.
         """
+        adapted = backend.adapted()
+        arms = [arm for arm in arms if adapted or arm not in ADAPTED] or list(arms)
         turn = Turn(question, [Pane(arm) for arm in arms])
-        histories = [self.history(index) for index in range(len(arms))] if self._fits(arms) else [()] * len(arms)
+        histories = [self.history(arm) for arm in arms]
         self.turns.append(turn)
         changed = asyncio.Event()
         work = self._work = asyncio.create_task(_answer(turn, histories, backend, changed))
@@ -129,9 +136,6 @@ class Session:
                 if pane.busy:
                     pane.state, pane.total = "stopped", turn.seconds
         yield turn
-
-    def _fits(self, arms: Sequence[str]) -> bool:
-        return all([pane.arm for pane in turn.panes] == list(arms) for turn in self.turns)
 
 
 async def _answer(turn: Turn, histories: Sequence[tuple[Message, ...]], backend: Backend, changed: asyncio.Event) -> None:

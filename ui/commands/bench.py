@@ -139,6 +139,41 @@ def serve(
     _print_json(report) if as_json else print_serve(report)
 
 
+@app.command()
+def training(
+    *,
+    qa: Annotated[list[Path] | None, typer.Option("--qa", help="QA pairs to learn from; default: train.qa. Repeatable.")] = None,
+    examples: Annotated[int, typer.Option(help="Examples that both sides learn from.", min=8)] = 64,
+    batch: Annotated[int, typer.Option(help="Examples in a step.", min=1)] = 4,
+    as_json: Json = False,
+) -> None:
+    """How fast LoRA trains here against TRL's SFTTrainer with its defaults: the same examples, tokens a second, loss."""
+    from adapters.data.build import prepare
+    from adapters.data.tokens import encode_all
+    from adapters.train.against import against_trl
+    from rag.assistant import open_assistant
+    from rag.models.folder import resolve
+    from rag.qa import read_pairs
+
+    settings = loaded().settings
+    settings = settings.model_copy(update={"train": settings.train.model_copy(update={"examples": examples})})
+    pairs = read_pairs([Path(file) for file in qa or settings.train.qa])
+    with progress() as show:
+        from transformers import AutoTokenizer
+
+        prepared = prepare(settings, pairs, open_assistant(settings), progress=show)
+        base = resolve(settings.generate.model, settings)
+        encoded = encode_all(prepared.train, AutoTokenizer.from_pretrained(base.path), longest=settings.serve.max_model_len).encoded
+        found = against_trl(base, encoded, batch=batch, threads=settings.cpu_threads, progress=show)
+    if as_json:
+        _print_json(found)
+        return
+    for side in (found.ours, found.trl):
+        said = f"{side.tokens_per_second:.0f} tokens/s over {len(side.seconds)} steps, loss of the last four {side.final_loss:.3f}"
+        out.print(f"{side.name}: {said}", markup=False)
+    out.print(f"{found.ratio:.2f} times as fast, on {base.name}", markup=False)
+
+
 def _open(folders: list[Path], qa: list[Path] | None) -> list[QaSet]:
     """All sets, read and checked before the first is measured."""
     from eval.bench.sets import open_set

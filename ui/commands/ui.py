@@ -21,10 +21,14 @@ def ui(*, browser: Annotated[bool, typer.Option("--browser", help="Open it in th
     """
     from rag.assistant import open_assistant
     from ui.chat.open import open_page
+    from ui.warming import Warming
 
     settings = loaded().settings
-    page = open_page(settings, open_assistant(settings))
+    assistant = open_assistant(settings)
+    warming = Warming(settings, assistant, tell=lambda line: err.print(line, markup=False))
+    page = open_page(settings, assistant, warming.ready)
     out.print(f"Chat page: {page.url} (Ctrl-C stops it)", markup=False)
+    warming.start()
     if browser:
         import webbrowser
 
@@ -34,4 +38,5 @@ def ui(*, browser: Annotated[bool, typer.Option("--browser", help="Open it in th
             time.sleep(0.2)
     except KeyboardInterrupt:
         err.print("Stopping the page.")
+        warming.stop()
         page.stop()

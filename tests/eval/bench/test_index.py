@@ -26,6 +26,8 @@ def test_a_bench_measures_all_three_and_leaves_nothing(settings: Settings) -> No
     measured = index_bench(settings, settings.corpus, vectors=0)
     assert measured.throughput.chunks == 120
     assert 0 < measured.throughput.ratio <= 1
+    assert 0 < measured.throughput.cpu_ratio <= 1
+    assert 0 <= measured.throughput.bare_spread <= 2
     assert (measured.rebuild.documents, measured.rebuild.changed, measured.rebuild.embedded) == (120, 1, 1)
     assert measured.rebuild.seconds > 0
     assert measured.search is None

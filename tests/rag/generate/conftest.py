@@ -39,7 +39,7 @@ def vllm_settings(smollm2: ModelFolder, tmp_path_factory: pytest.TempPathFactory
             "home": home,
             "models": {"hub": False},
             "generate": {"model": str(smollm2.path), "timeout": 300},
-            "serve": {"port": 8120, "lora": True, "kv_cache_gb": 1, "max_model_len": 2048, "start_timeout": 900},
+            "serve": {"port": 8120, "lora": "on", "kv_cache_gb": 1, "max_model_len": 2048, "start_timeout": 900},
         }
     )
     vllm.start(settings)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rag.embed.hashing import WordCounter
-from rag.ingest.files import Unreadable
+from rag.ingest.files import Unreadable, read_bytes
 from rag.ingest.folder import Ingested, read_folder
 from rag.ingest.readers import read
 from rag.ingest.sandbox import Sandbox
@@ -69,7 +69,9 @@ def problem(folder: Path) -> Callable[..., str]:
 
     def of(name: str, **fields: object) -> str:
         with Sandbox() as sandbox, pytest.raises(Unreadable) as caught:
-            list(read(folder / name, name, Ingest.model_validate(fields), sandbox))
+            settings = Ingest.model_validate(fields)
+            data = read_bytes(folder / name, settings.max_file_mb)
+            list(read(folder / name, data, path=name, settings=settings, sandbox=sandbox))
         assert "\n" not in caught.value.what
         return caught.value.what
 

@@ -142,7 +142,7 @@ def test_any_bytes_under_any_extension_are_read_or_named(tmp_path: Path, suffix:
         return
     try:
         with Sandbox() as sandbox:
-            for each in read(file, file.name, Ingest(), sandbox):
+            for each in read(file, file.read_bytes(), path=file.name, settings=Ingest(), sandbox=sandbox):
                 assert not isinstance(each, Extract) or each.text.encode("utf-8")
     except Unreadable as exc:
         assert "\n" not in exc.what

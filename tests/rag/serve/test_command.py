@@ -34,10 +34,10 @@ def test_options_differ_when_anything_but_the_port_does(settings: Settings) -> N
 
 @pytest.mark.parametrize(("host", "taken"), [("127.0.0.1", True), ("0.0.0.0", False)])
 def test_adapters_at_run_time_are_for_this_machine_only(settings: Settings, host: str, taken: bool) -> None:
-    asked = made(settings, host=host, lora=True)
+    asked = made(settings, host=host, lora="on")
     assert ("--enable-lora" in asked.arguments) is taken
     assert ("VLLM_ALLOW_RUNTIME_LORA_UPDATING" in asked.environment) is taken
-    assert "--enable-lora" not in made(settings, lora=False).arguments
+    assert "--enable-lora" not in made(settings, lora="off").arguments
 
 
 def test_further_arguments_come_last_so_that_they_win(settings: Settings) -> None:

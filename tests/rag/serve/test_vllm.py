@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import time
@@ -15,6 +16,7 @@ import psutil
 import pytest
 
 from rag.errors import ServerError
+from rag.models.folder import ModelFolder
 from rag.serve import processes, state, vllm
 from rag.serve.vllm import Server, Starting
 from rag.settings import Settings
@@ -175,6 +177,42 @@ def test_two_homes_have_two_servers(managed: Settings, tmp_path: Path) -> None:
         assert vllm.stop(other) and isinstance(vllm.status(managed), Server)
     finally:
         vllm.stop(other)
+
+
+def merged(settings: Settings, tmp_path: Path, name: str) -> ModelFolder:
+    folder = tmp_path / name
+    shutil.copytree(settings.generate.model, folder)
+    return ModelFolder(f"{name}@01234567", folder, "0123456789abcdef")
+
+
+def test_a_home_has_one_server_of_each_name(managed: Settings, tmp_path: Path) -> None:
+    folder = merged(managed, tmp_path, "one")
+    base, other = vllm.start(managed), vllm.start(managed, name="adapter-one", folder=folder)
+    assert other.served == ("one@01234567",) and base.served == (managed.generate.model,) and other.url != base.url
+    assert vllm.start(managed, name="adapter-one", folder=folder) == other == vllm.status(managed, name="adapter-one")
+    assert other.log != base.log and "adapter-one" in other.log.name and state.names(managed.home) == ["base", "adapter-one"]
+    assert vllm.stop(managed, name="adapter-one") is True and vllm.status(managed) == base and len(ours(managed)) == 2
+    assert vllm.stop(managed, name="adapter-one") is False
+
+
+def test_stop_without_a_name_ends_every_server(managed: Settings, tmp_path: Path) -> None:
+    vllm.start(managed)
+    vllm.start(managed, name="adapter-one", folder=merged(managed, tmp_path, "one"))
+    assert vllm.stop(managed) is True and ours(managed) == [] and state.names(managed.home) == []
+
+
+def test_a_server_of_an_adapter_leaves_the_base_models_port_free(managed: Settings, tmp_path: Path) -> None:
+    vllm.start(managed, name="adapter-one", folder=merged(managed, tmp_path, "one"))
+    assert vllm.status(managed) is None
+    assert vllm.start(managed).url == f"http://127.0.0.1:{managed.serve.port}/v1"
+
+
+def test_a_named_server_that_dies_leaves_the_base_one_alone(managed: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = vllm.start(managed)
+    monkeypatch.setenv("FAKE_VLLM", "die:ValueError: too bad")
+    with pytest.raises(ServerError, match="too bad"):
+        vllm.start(managed, name="adapter-one", folder=merged(managed, tmp_path, "one"))
+    assert vllm.status(managed) == base and state.names(managed.home) == ["base"]
 
 
 def until(condition: object, seconds: float = 10.0) -> bool:

@@ -1,0 +1,1 @@
+"""Training data: from QA pairs and the live retriever to examples and their tokens."""

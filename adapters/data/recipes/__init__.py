@@ -1,0 +1,1 @@
+"""Ways to make training examples, one file each."""

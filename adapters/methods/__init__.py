@@ -1,0 +1,1 @@
+"""Tuning methods: one file each, named in `adapters.method.METHODS`."""

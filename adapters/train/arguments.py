@@ -1,0 +1,46 @@
+"""What transformers' Trainer is told, from the settings."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from rag.settings import Train
+
+
+def steps_of(train: Train, examples: int, batch: int) -> int:
+    """Optimizer steps of the whole training."""
+    return max(1, math.ceil(train.epochs * math.ceil(examples / batch)))
+
+
+def arguments(train: Train, folder: Path, *, steps: int, batch: int, rate: float) -> Any:
+    """TrainingArguments for `steps` of `batch` examples; checkpoints in folder/checkpoints, curves in folder/tensorboard."""
+    import torch
+    from transformers import TrainingArguments
+
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(folder / "tensorboard")
+    return TrainingArguments(
+        output_dir=str(folder / "checkpoints"),
+        per_device_train_batch_size=batch,
+        max_steps=steps,
+        learning_rate=rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=round(train.warmup * steps),
+        weight_decay=0.0,
+        bf16=True,
+        use_cpu=not torch.cuda.is_available(),
+        train_sampling_strategy="group_by_length",
+        logging_steps=max(1, steps // 40),
+        eval_strategy="steps",
+        eval_steps=max(1, math.ceil(steps / train.validations)),
+        save_strategy="no",  # Watch asks for checkpoints, by the clock
+        save_total_limit=2,
+        seed=train.seed,
+        data_seed=train.seed,
+        report_to=["tensorboard"],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
+    )

@@ -1,0 +1,97 @@
+"""What a training learns from and is validated on, in tokens: examples, and held-back questions with the prompts that serving sends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.data.build import Prepared
+from adapters.data.target import refusal
+from adapters.data.tokens import Encoded, encode_all, end_of_turn, prompt_ids
+from adapters.example import Example
+from adapters.train.validate import Question
+from rag.assistant import Assistant
+from rag.errors import UserError
+from rag.progress import Progress, silent
+from rag.qa import Pair
+from rag.settings import Settings
+from rag.types import Message
+
+IN_FLIGHT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What the loop learns from and is validated on, in tokens; `batch` examples are one step."""
+
+    tokenizer: Any
+    encoded: list[Encoded]
+    questions: list[Question]
+    held: list[Encoded]
+    batch: int
+
+
+def in_tokens(settings: Settings, prepared: Prepared, assistant: Assistant, tokenizer: Any, progress: Progress) -> Data:
+    """Everything in tokens: the examples, and the held-back questions with and without their answers."""
+    encoded = encoded_examples(settings, prepared.train, tokenizer, progress)
+    questions = held_back_questions(settings, prepared.validation, assistant, tokenizer, progress)
+    held = [Encoded((*question.prompt, *_answer_ids(question.pair, tokenizer)), len(question.prompt)) for question in questions]
+    return Data(tokenizer, encoded, questions, held, batch_size(settings, encoded))
+
+
+def encoded_examples(settings: Settings, examples: Sequence[Example], tokenizer: Any, progress: Progress) -> list[Encoded]:
+    cache = settings.home / "cache"
+    made = encode_all(examples, tokenizer, longest=settings.serve.max_model_len, cache=cache, progress=progress)
+    if not made.encoded:
+        raise UserError(
+            f"Every training example is longer than serve.max_model_len ({settings.serve.max_model_len} tokens).",
+            "Raise it, or lower train.passages.",
+        )
+    return list(made.encoded)
+
+
+def batch_size(settings: Settings, encoded: Sequence[Encoded]) -> int:
+    """Examples in a step, so that a step of middle length has about train.batch_tokens tokens."""
+    lengths = sorted(len(each.ids) for each in encoded)
+    return max(1, min(len(encoded), settings.train.batch_tokens // lengths[len(lengths) // 2]))
+
+
+def held_back_questions(
+    settings: Settings, pairs: Sequence[Pair], assistant: Assistant, tokenizer: Any, progress: Progress = silent
+) -> list[Question]:
+    """At most train.validation_pairs of the pairs, spread evenly, with the prompt that serving would send."""
+    limit = settings.train.validation_pairs
+    chosen = [pairs[number * len(pairs) // limit] for number in range(limit)] if len(pairs) > limit else list(pairs)
+    prompts = serving_prompts(settings, chosen, assistant, progress)
+    return [Question(pair, tuple(prompt_ids(messages, tokenizer))) for pair, messages in zip(chosen, prompts, strict=True)]
+
+
+def _answer_ids(pair: Pair, tokenizer: Any) -> list[int]:
+    text = pair.answers[0] if pair.answers else refusal(pair.question)
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return [*ids, end_of_turn(tokenizer)]
+
+
+def serving_prompts(settings: Settings, pairs: Sequence[Pair], assistant: Assistant, progress: Progress = silent) -> list[list[Message]]:
+    """One prompt a pair, over retrieved passages when the recipe trains with passages; style "both": full and short in turn."""
+    return asyncio.run(_prompts(settings, pairs, assistant, progress))
+
+
+async def _prompts(settings: Settings, pairs: Sequence[Pair], assistant: Assistant, progress: Progress) -> list[list[Message]]:
+    gate, done = asyncio.Semaphore(IN_FLIGHT), 0
+    retrieves = "context" in settings.train.recipe.split("+")
+    style = "short" if settings.train.style == "both" else settings.train.style
+    speaking = Assistant(settings.model_copy(update={"context": settings.context.model_copy(update={"style": style})}), assistant.generator)
+
+    async def prompt(pair: Pair) -> list[Message]:
+        nonlocal done
+        async with gate:
+            context = await assistant.retrieve(pair.question, pair.history) if retrieves else None
+            messages = speaking.prompt(pair.question, "rag" if retrieves else "lora", pair.history, context=context)
+            done += 1
+            progress("held-back questions", done, len(pairs))
+            return messages
+
+    return list(await asyncio.gather(*(prompt(pair) for pair in pairs)))

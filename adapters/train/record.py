@@ -1,0 +1,60 @@
+"""The card of a finished training."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from adapters.card import BaseWeights, Card, Data, Point, library_versions
+from rag.context.prompt import template_hash
+from rag.settings import Settings
+
+if TYPE_CHECKING:
+    from adapters.train.run import Plan
+
+
+def kept_curve(history: Sequence[Mapping[str, Any]]) -> tuple[Point, ...]:
+    """The training curve from the Trainer's log: loss, held-back loss and held-back score by step."""
+    rows: dict[int, dict[str, float]] = {}
+    for entry in history:
+        row = rows.setdefault(int(entry["step"]), {})
+        for key, name in (("loss", "loss"), ("eval_loss", "validation"), ("eval_score", "f1")):
+            if key in entry:
+                row[name] = round(float(entry[key]), 5)
+    return tuple(Point(step=step, **row) for step, row in sorted(rows.items()) if row)
+
+
+def card_of(settings: Settings, planned: Plan, *, curve: tuple[Point, ...], weights: str, seconds: float, model: Any) -> Card:
+    """Everything that says what the adapter is and how to make it again."""
+    prepared, train = planned.prepared, settings.train
+    best = max((point for point in curve if point.f1 is not None), key=lambda point: point.f1 or 0.0, default=None)
+    return Card(
+        name=planned.name,
+        base=BaseWeights(model=planned.base.name, revision=planned.base.revision),
+        method=planned.method.name,
+        options=planned.options.model_dump(mode="json"),
+        training={key: value for key, value in train.model_dump(mode="json").items() if key not in ("method", "options", "qa")},
+        parameters=sum(value.numel() for value in model.parameters() if value.requires_grad),
+        data=Data(
+            recipe=train.recipe,
+            sha256=prepared.hash,
+            sizes=dict(prepared.report.examples.kinds),
+            training=len(prepared.train),
+            validation=len(prepared.validation),
+            split="by document",
+        ),
+        seed=train.seed,
+        template=template_hash(),
+        style=train.style,
+        versions=library_versions(),
+        curve=curve,
+        evaluation={"held_back_score": best.f1, "step": best.step} if best else {},
+        routes=planned.routes,
+        sha256=weights,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=round(seconds, 1),
+        command=shlex.join(["atlas", *sys.argv[1:]]),
+    )

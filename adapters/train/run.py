@@ -1,0 +1,267 @@
+"""The whole of a training: data, model, loop, card. It can be killed at any moment and goes on from its last checkpoint."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adapters import store
+from adapters.data.build import Prepared
+from adapters.gate import Decision, decide, rank_of
+from adapters.method import METHODS, Method, Options, Route, read_options
+from adapters.train import request as requests
+from adapters.train.arguments import steps_of
+from adapters.train.estimate import Estimate
+from adapters.train.material import Data, batch_size, encoded_examples, in_tokens
+from adapters.train.record import card_of, kept_curve
+from adapters.train.validate import Score
+from rag.assistant import Assistant
+from rag.context.prompt import template_hash
+from rag.errors import UserError
+from rag.models.folder import ModelFolder, resolve
+from rag.progress import Progress, silent
+from rag.settings import Settings
+
+if TYPE_CHECKING:
+    from adapters.card import Card
+
+Tell = Callable[[str], None]
+BEST = "best"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that is decided before a weight is loaded."""
+
+    name: str
+    method: Method
+    options: Options
+    base: ModelFolder
+    routes: tuple[Route, ...]
+    decision: Decision
+    prepared: Prepared
+
+
+class Stopped(UserError):
+    """The user asked to stop; the state is saved."""
+
+
+def plan(settings: Settings, prepared: Prepared, *, name: str, progress: Progress = silent) -> Plan:
+    """Check the request: the name, the method and its options, the base, and how the result will be served. Raises UserError."""
+    store.check_name(name)
+    method = METHODS.load(settings.train.method)()
+    options = read_options(method, settings.train.options)
+    base = resolve(settings.generate.model, settings, progress=progress)
+    routes = _routes(method, options, base)
+    decision = decide(routes, settings, rank=rank_of(options.model_dump()), name=method.title)
+    return Plan(name, method, options, base, routes, decision, prepared)
+
+
+def train(
+    settings: Settings, planned: Plan, assistant: Assistant, score: Score, *, fresh: bool = False, tell: Tell, progress: Progress = silent
+) -> Card:
+    """Train and store the adapter; returns its card. Goes on with an unfinished training of the same request.
+
+    `score` says what an answer to a held-back pair is worth. Raises Stopped after Ctrl-C, UserError for what the user can mend.
+    """
+    from adapters.train import memory
+    from adapters.train.trainer import Watch
+
+    began = time.perf_counter()
+    folder = requests.open_folder(settings.home, _request(settings, planned), fresh=fresh)
+    with _lock(folder), memory.explained(), _interruptible() as stopping:
+        memory.keep_freed_memory()
+        data = in_tokens(settings, planned.prepared, assistant, _tokenizer(planned), progress)
+        watch = Watch(planned.method, every=settings.train.checkpoint_seconds, tell=tell, progress=progress, stopping=stopping)
+        trainer = _trainer(settings, planned, data, score, folder, watch)
+        _loop(trainer, folder, tell)
+        if stopping():
+            raise Stopped(
+                f"Stopped at step {trainer.state.global_step} of {trainer.state.max_steps}; everything is saved.",
+                "The same command goes on from there.",
+            )
+        card = _finish(settings, planned, trainer, folder, seconds=time.perf_counter() - began)
+    shutil.rmtree(folder, ignore_errors=True)
+    return card
+
+
+def estimated(settings: Settings, planned: Plan, *, progress: Progress = silent) -> Estimate:
+    """Time and memory, from a few real steps. Nothing is kept."""
+    from adapters.train import memory
+    from adapters.train.estimate import estimate
+    from adapters.train.fused import fused
+
+    with memory.explained():
+        memory.keep_freed_memory()
+        encoded = encoded_examples(settings, planned.prepared.train, _tokenizer(planned), progress)
+        batch = batch_size(settings, encoded)
+        model = _model(settings, planned, steps=steps_of(settings.train, len(encoded), batch))
+        with fused(model):
+            return estimate(model, planned.method, encoded, batch=batch, epochs=settings.train.epochs)
+
+
+def _routes(method: Method, options: Options, base: ModelFolder) -> tuple[Route, ...]:
+    """How an adapter of this method for this base can be served; the base is opened without its weights."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.from_pretrained(base.path)
+    with torch.device("meta"):
+        return method.served(AutoModelForCausalLM.from_config(config), options)  # type: ignore[no-untyped-call]
+
+
+def _request(settings: Settings, planned: Plan) -> requests.Request:
+    values = {key: value for key, value in settings.train.model_dump(mode="json").items() if key not in requests.NEUTRAL}
+    return requests.Request(
+        name=planned.name,
+        model=planned.base.name,
+        revision=planned.base.revision,
+        method=planned.method.name,
+        options=planned.options.model_dump(mode="json"),
+        settings={key: value for key, value in values.items() if key not in ("method", "options")},
+        data=planned.prepared.hash,
+        template=template_hash(),
+        dtype="bfloat16",
+    )
+
+
+def _tokenizer(planned: Plan) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(planned.base.path)
+
+
+def _model(settings: Settings, planned: Plan, *, steps: int) -> Any:
+    """The base with fresh parameters, those in float32: small steps would be lost in bfloat16."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    torch.set_num_threads(settings.cpu_threads)
+    torch.manual_seed(settings.train.seed)
+    base = AutoModelForCausalLM.from_pretrained(planned.base.path, dtype=torch.bfloat16)
+    model = planned.method.attach(base, planned.method.scheduled(planned.options, steps))
+    for value in model.parameters():
+        if value.requires_grad:
+            value.data = value.data.float()
+    return model.to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _trainer(settings: Settings, planned: Plan, data: Data, score: Score, folder: Path, watch: Any) -> Any:
+    from transformers import PrinterCallback
+
+    from adapters.train.arguments import arguments
+    from adapters.train.batches import EncodedDataset, collate
+    from adapters.train.trainer import AdapterTrainer
+    from adapters.train.validate import mean_loss, mean_score
+
+    steps = steps_of(settings.train, len(data.encoded), data.batch)
+    model = _model(settings, planned, steps=steps)
+    prepended = planned.method.prepended(model)
+    trainer = AdapterTrainer(
+        method=planned.method,
+        validate=lambda trained: {
+            "loss": mean_loss(trained, data.held, prepended=prepended),
+            "score": mean_score(trained, data.tokenizer, data.questions, score),
+        },
+        keep_best=lambda: _keep_best(model, folder),
+        patience=settings.train.patience,
+        model=model,
+        args=arguments(
+            settings.train, folder, steps=steps, batch=data.batch, rate=settings.train.learning_rate or planned.method.learning_rate
+        ),
+        data_collator=collate,
+        train_dataset=EncodedDataset(data.encoded),
+        eval_dataset=EncodedDataset(data.held),
+        callbacks=[watch],
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def _keep_best(model: Any, folder: Path) -> None:
+    """Replace <folder>/best by the model as it is now: first beside it, so that one of the two is always whole."""
+    from safetensors.torch import save_file
+
+    from adapters.train.trainer import TRAINED, trained
+
+    best = folder / BEST
+    best.mkdir(exist_ok=True)
+    save_file(trained(model), best / f".{TRAINED}")
+    (best / f".{TRAINED}").replace(best / TRAINED)
+
+
+def _loop(trainer: Any, folder: Path, tell: Tell) -> None:
+    from adapters.train.fused import fused
+    from adapters.train.trainer import latest_checkpoint
+
+    found = latest_checkpoint(folder / "checkpoints")
+    if found is not None:
+        tell(f"Going on from step {found.name.rpartition('-')[2]} ({found.name}).")
+    with fused(trainer.model) as count:
+        if count:
+            tell(f"{count} layers compute their low-rank update in place.")
+        trainer.train(resume_from_checkpoint=str(found) if found is not None else None)
+
+
+def _finish(settings: Settings, planned: Plan, trainer: Any, folder: Path, *, seconds: float) -> Card:
+    """The best parameters, in the base's dtype, into the store, with their card."""
+    import torch
+
+    from adapters.train.trainer import restore
+
+    model = trainer.model
+    if (folder / BEST).is_dir():
+        restore(model, folder / BEST)
+    for value in model.parameters():
+        if value.requires_grad:
+            value.data = value.data.to(torch.bfloat16)
+    with store.written(planned.name, settings.home) as place:
+        planned.method.save(model, place)
+        card = card_of(
+            settings,
+            planned,
+            curve=kept_curve(trainer.state.log_history),
+            weights=store.weights_sha256(place),
+            seconds=seconds,
+            model=model,
+        )
+        card.write(place)
+    return card
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(folder.parent / f".{folder.name}.lock", timeout=0.1):
+            yield
+    except Timeout as exc:
+        raise UserError(f"The adapter '{folder.name}' is being trained by another process.", "Wait for it, or give --name.") from exc
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """The first Ctrl-C asks to stop after the present step, the second one interrupts. Only in the main thread there are signals."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def ask(*_: Any) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)

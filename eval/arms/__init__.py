@@ -1,0 +1,1 @@
+"""Arms: the systems under test. Each is a callable `(case, retrieval) -> Reply`."""
