@@ -28,7 +28,7 @@ COMMANDS = {
     "adapters": "List, load, merge and move adapters.",
     "serve": "Start, stop or look at the model server.",
     "calibrate": "Set when Atlas says that the corpus lacks the answer.",
-    "eval": "Ask every arm the same questions over the same retrieved passages, and say which way to adapt pays.",
+    "eval": "Find out which way to adapt pays, and how sure that is.",
     "bench": "Measure retrieval, answers, indexing and serving.",
     "config": "Show every setting, its value and where that value came from.",
     "doctor": "Check this machine and this installation, and say what to do.",

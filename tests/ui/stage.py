@@ -72,7 +72,7 @@ class Teller(ScriptedGenerator):
         self.asked.append(messages)
         last = messages[-1].content
         for question in self.broken:
-            if question in last and "<source" not in last and "[1]" not in last:
+            if question in last and "<document" not in last:
                 raise ServerError("The model server at http://127.0.0.1:1 <b>died</b>.", "Start it: atlas serve")
         words = next((answer for question, answer in self.says.items() if question in last), "")
         if not words:

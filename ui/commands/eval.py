@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from rag.progress import Progress
     from rag.settings import Settings
 
-HELP = """Ask every arm the same questions over the same retrieved passages, and say which way to adapt pays.
+HELP = """Find out which way to adapt pays, and how sure that is.
 
-The verdict comes first, with its 95 % interval; then a table, the contrasts, and the path of the report (HTML, JSON, CSV).
+Every arm is asked the same questions over the same retrieved passages. The verdict comes first, with its 95 % interval; then a table, the contrasts, and the path of the report (HTML, JSON, CSV).
 An evaluation that was stopped, however rudely, goes on where it was when it is started again.
 
 \b

@@ -69,7 +69,7 @@ def corrected(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
     order = np.argsort(p_values, axis=0)
     weights = np.arange(len(p_values), 0, -1)[:, None]
     raised = np.minimum(np.maximum.accumulate(np.take_along_axis(p_values, order, axis=0) * weights, axis=0), 1.0)
-    found = np.empty_like(raised)
+    found: NDArray[np.float64] = np.empty_like(raised)
     np.put_along_axis(found, order, raised, axis=0)
     for column in range(5):
         assert found[:, column] == pytest.approx(holm(list(p_values[:, column])))
@@ -117,7 +117,7 @@ def test_compare_itself_keeps_the_family_wise_error_and_the_coverage() -> None:
     from eval.statistics.contrasts import compare
     from eval.types import Scores
 
-    runs, clusters = 120, dict(enumerate(simulated.members()))
+    runs, clusters = 60, dict(enumerate(simulated.members()))
     keys = {str(number): document for number, document in clusters.items()}
     table = {arm: simulated.right_or_wrong(runs, 0.5, seed=50 + number) for number, arm in enumerate(ARMS)}
     false, covered = 0, []

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from rag.assistant import Assistant
 from rag.errors import ServerError
+from rag.generate.routes import Route, publish
 from rag.types import Context, Document, Event, Message
 from tests.ui.stage import ALPHA, QUESTION, Teller
 from ui.chat.session import Backend, Session
@@ -175,3 +177,19 @@ def test_many_pages_look_once(assistant: Assistant) -> None:
 
     asyncio.run(many())
     assert looks == 1
+
+
+def test_the_pane_with_an_adapter_is_there_from_the_question_after_it_was_loaded(counting: Counting) -> None:
+    session, arms, now = Session(), ("icl", "rag", "rag+lora"), False
+    backed = replace(backend(counting), adapted=lambda: now)
+    asyncio.run(finish(session, QUESTION, backed, arms))
+    assert [pane.arm for pane in session.turns[0].panes] == ["icl", "rag"]
+    publish(counting.settings.home, Route("mine", "vllm", "mine", "ab" * 32, counting.settings.generate.model))
+    now = True
+    asyncio.run(finish(session, "Why?", backed, arms))
+    third = session.turns[1].panes[2]
+    assert (third.arm, third.state) == ("rag+lora", "done")
+    assert third.answer is not None and third.answer.provenance.adapter_sha256 == "ab" * 32
+    assert session.turns[1].panes[1].context is third.context
+    before = session.turns[0].panes[1].text
+    assert [message.content for message in counting.histories["rag+lora"]] == [QUESTION, before]
