@@ -133,7 +133,8 @@ def _trl_trainer(base: ModelFolder, encoded: Sequence[Encoded], batch: int) -> C
     from datasets import Dataset
     from peft import LoraConfig
     from transformers import AutoModelForCausalLM, AutoTokenizer
-    from trl import SFTConfig, SFTTrainer
+    from trl.trainer.sft_config import SFTConfig
+    from trl.trainer.sft_trainer import SFTTrainer
 
     def make(scratch: str) -> Any:
         torch.manual_seed(0)

@@ -1,8 +1,7 @@
-"""Running out of memory, said in one line; and the allocator, told to keep what it has."""
+"""Running out of memory, said in one line."""
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,16 +22,3 @@ def explained() -> Iterator[None]:
                 "the last checkpoint is kept. `atlas train --estimate` says how much is needed.",
             ) from exc
         raise
-
-
-def keep_freed_memory() -> bool:
-    """Let glibc keep freed blocks instead of giving them back after every layer, which the kernel then has to clear again.
-
-    False where there is no glibc. The constants are those of its malloc.h.
-    """
-    try:
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-    except (OSError, AttributeError):
-        return False
-    trim_threshold, mmap_max = -1, -4
-    return bool(mallopt(mmap_max, 0) and mallopt(trim_threshold, 2**31 - 1))

@@ -77,7 +77,6 @@ def train(
     began = time.perf_counter()
     folder = requests.open_folder(settings.home, _request(settings, planned), fresh=fresh)
     with _lock(folder), memory.explained(), _interruptible() as stopping:
-        memory.keep_freed_memory()
         data = in_tokens(settings, planned.prepared, assistant, _tokenizer(planned), progress)
         watch = Watch(planned.method, every=settings.train.checkpoint_seconds, tell=tell, progress=progress, stopping=stopping)
         trainer = _trainer(settings, planned, data, score, folder, watch)
@@ -99,7 +98,6 @@ def estimated(settings: Settings, planned: Plan, *, progress: Progress = silent)
     from adapters.train.fused import fused
 
     with memory.explained():
-        memory.keep_freed_memory()
         encoded = encoded_examples(settings, planned.prepared.train, _tokenizer(planned), progress)
         batch = batch_size(settings, encoded)
         model = _model(settings, planned, steps=steps_of(settings.train, len(encoded), batch))

@@ -23,7 +23,7 @@ from rag.serve import processes, state, vllm
 from rag.settings import Settings
 from rag.types import Decoding, Message
 
-pytestmark = [pytest.mark.vllm, pytest.mark.slow]
+pytestmark = [pytest.mark.vllm, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 PROMPTS = ("Where do the geese fly?", "What is the capital of France?", "Count to three.", "Hello, who are you?")
 WORDS = ("north", "south")

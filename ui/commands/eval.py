@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 HELP = """Find out which way to adapt pays, and how sure that is.
 
-Every arm is asked the same questions over the same retrieved passages. The verdict comes first, with its 95 % interval; then a table, the contrasts, and the path of the report (HTML, JSON, CSV).
-An evaluation that was stopped, however rudely, goes on where it was when it is started again.
+Every arm is asked the same questions over the same retrieved passages. The verdict comes first, with its 95 % interval; then
+a table, the contrasts, and the path of the report (HTML, JSON, CSV). An evaluation that was stopped, however rudely, goes on
+where it was when it is started again.
 
 \b
 Examples:
