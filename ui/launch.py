@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
+
 from rag.errors import UserError
 from rag.progress import Progress, silent
 from ui.chat.status import Doing, What, look
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from rag.settings import Settings
 
 Tell = Callable[[str], None]
+ADAPTER_GB = 7.0
+"""What the second server took with the default model and serve.kv_cache_gb = 2 (docs/log.md)."""
 STAGES = ("models", "server", "adapters", "index", "calibration", "warming")
 
 
@@ -111,6 +115,9 @@ class Launch:
         from adapters import serving
 
         if not self.settings.ui.adapters or self._stopped.is_set():
+            return
+        if (free := psutil.virtual_memory().available / 1e9) < ADAPTER_GB:
+            self.tell(f"No adapter is loaded: {free:.1f} GB of memory are free, and a second model server takes up to {ADAPTER_GB:.0f} GB.")
             return
         try:
             with self._stage("adapters"):
