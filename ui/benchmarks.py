@@ -102,7 +102,10 @@ def print_serve(report: ServeReport) -> None:
     for column in ("path", "first token", "added to bare", "questions/s", "of bare"):
         table.add_column(column, justify="left" if column == "path" else "right", no_wrap=True)
     for path in report.paths:
-        added = f"{1000 * path.added.mean:+.0f} [{1000 * path.added.low:+.0f} {1000 * path.added.high:+.0f}] ms"
+        more = path.added
+        added = f"{1000 * more.mean:+.0f} [{1000 * more.low:+.0f} {1000 * more.high:+.0f}] ms" if more else ""
         rates = " ".join(f"{rate:.2f}" for rate in path.rates)
-        table.add_row(path.path, f"{1000 * path.first_token:.0f} ms", added, rates, f"{path.share:.2f}")
+        table.add_row(
+            path.path, f"{1000 * path.first_token:.0f} ms" if path.first_token is not None else "", added, rates, f"{path.share:.2f}"
+        )
     out.print(table)

@@ -13,16 +13,40 @@ from adapters.method import Model
 
 
 class EncodedDataset(torch.utils.data.Dataset[dict[str, Any]]):
-    """What transformers' Trainer samples from; `input_ids` is what it groups by length."""
+    """What transformers' Trainer samples from; `lengths` is what examples are grouped by."""
 
     def __init__(self, encoded: Sequence[Encoded]) -> None:
         self._encoded = encoded
+        self.lengths = [len(each.ids) for each in encoded]
 
     def __len__(self) -> int:
         return len(self._encoded)
 
     def __getitem__(self, number: int) -> dict[str, Any]:
         return {"input_ids": self._encoded[number].ids, "answer_start": self._encoded[number].answer_start}
+
+
+class GroupedSampler(torch.utils.data.Sampler[int]):
+    """Examples of similar length next to each other, the longest first, in an order that only the seed and the epoch decide.
+
+    transformers' own grouping draws from the global generator, so that a resumed epoch would have another order.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch: int, seed: int) -> None:
+        self._lengths, self._batch, self._seed, self.epoch = list(lengths), batch, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the Trainer at the beginning of each epoch, also of one that it resumes."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        from transformers.trainer_pt_utils import get_length_grouped_indices
+
+        drawn = torch.Generator().manual_seed(self._seed * 1_000_003 + self.epoch)
+        return iter(get_length_grouped_indices(self._lengths, self._batch, generator=drawn))
 
 
 def collate(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from transformers import Trainer, TrainerCallback
 
 from adapters.method import Method
-from adapters.train.batches import answer_loss
+from adapters.train.batches import GroupedSampler, answer_loss
 from rag.errors import RunError, UserError
 from rag.progress import Progress
 
@@ -34,6 +34,12 @@ class AdapterTrainer(Trainer):
         super().__init__(**named)
         self.model_accepts_loss_kwargs = False
         self._method, self._validate, self._keep_best, self._patience = method, validate, keep_best, patience
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        dataset = train_dataset if train_dataset is not None else self.train_dataset
+        if self.args.train_sampling_strategy != "group_by_length":
+            return super()._get_train_sampler(dataset)
+        return GroupedSampler(dataset.lengths, self.args.per_device_train_batch_size, self.args.seed)
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **named: Any) -> Any:
         loss, _ = answer_loss(model, inputs, prepended=self._method.prepended(self.model))

@@ -1,7 +1,8 @@
 """What our path costs over the bare model server: time to first token, and throughput with many questions at once.
 
-Three paths, the same prompts: `bare` (one HTTP request, its lines read and nothing more), `client` (our generator), and
-`assistant` (everything: the question embedded, searched, packed into a prompt, generated, cited). The server has seen every
+Four paths, the same prompts: `bare` (one HTTP request, its lines read and nothing more), `client` (our generator),
+`assistant` (everything: the question embedded, searched, packed into a prompt, generated, cited), and, for throughput only,
+`evaluation` (as `atlas eval` asks: over frozen passages, each answer written to a journal). The server has seen every
 prompt before it is timed, so that its prefix cache makes all paths equal and what remains is what they add.
 """
 
@@ -10,35 +11,46 @@ from __future__ import annotations
 import asyncio
 import json
 import statistics
+import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import httpx
 
+from eval.arms.arm import Bench, Spec
+from eval.arms.atlas import Grounded
 from eval.intervals import Bootstrap, Interval
+from eval.journal import Journal
+from eval.runner import retrieval_of
+from eval.types import Case
 from rag.assistant import Assistant, open_assistant
 from rag.errors import ServerError
 from rag.generate.generator import Usage
 from rag.progress import Progress, silent
+from rag.qa import Pair
 from rag.serve import vllm
 from rag.settings import Settings
-from rag.types import Decoding, Message, Token
+from rag.types import Context, Decoding, Message, Token
 
-PATHS = ("bare", "client", "assistant")
+ALONE = ("bare", "client", "assistant")
+PATHS = (*ALONE, "evaluation")
 ANSWER_TOKENS = 32
 
 
 @dataclass(frozen=True, slots=True)
 class PathReport:
-    """`first_token`: median seconds for one question alone; `added`: mean seconds over `bare`, paired, with its interval.
+    """`first_token`: median seconds for one question alone; `added`: mean seconds over `bare`, paired, with its interval; neither
+    for `evaluation`, which nobody waits for.
 
     `rates`: questions per second with `in_flight` at once, one number per round; `share`: median over rounds of ours / bare.
     """
 
     path: str
-    first_token: float
-    added: Interval
+    first_token: float | None
+    added: Interval | None
     rates: tuple[float, ...]
     share: float
 
@@ -64,18 +76,22 @@ async def bench_serve(
     Needs the managed server or an endpoint, and the index. Raises UserError: one of them is missing.
     """
     context = settings.context.model_copy(update={"abstain": False})
-    settings = settings.model_copy(update={"context": context})
+    generate = settings.generate.model_copy(update={"temperature": 0.0, "max_tokens": ANSWER_TOKENS})
+    settings = settings.model_copy(update={"context": context, "generate": generate})
     assistant = open_assistant(settings)
     try:
         if waiting := await assistant.ready():
             raise ServerError(f"The benchmark needs a model server and an index: {waiting}.", "Start it: atlas serve")
         url = _url(settings)
-        async with httpx.AsyncClient(timeout=settings.generate.timeout, limits=httpx.Limits(max_connections=None)) as client:
-            prompts = [await _prompt(assistant, question) for question in questions]
-            asks = _asks(assistant, questions, prompts, (client, url))
-            tokens = await _warm(assistant, prompts, progress)
-            first = await _alone(asks, len(questions), rounds, progress)
-            rates = await _together(asks, len(questions), rounds, in_flight, progress)
+        limits = httpx.Limits(max_connections=None)
+        with tempfile.TemporaryDirectory() as scratch, closing(Journal(Path(scratch) / "replies.jsonl")) as journal:
+            async with httpx.AsyncClient(timeout=settings.generate.timeout, limits=limits) as client:
+                contexts = [await assistant.retrieve(question) for question in questions]
+                prompts = [assistant.prompt(context.question, "rag", context=context) for context in contexts]
+                asks = _asks(assistant, contexts, prompts, (client, url)) | {"evaluation": _evaluation(assistant, contexts, journal)}
+                tokens = await _warm(assistant, prompts, progress)
+                first = await _alone(asks, len(questions), rounds, progress)
+                rates = await _together(asks, len(questions), rounds, in_flight, progress)
     finally:
         await assistant.close()
     paths = tuple(_report(path, first, rates) for path in PATHS)
@@ -91,16 +107,11 @@ def _url(settings: Settings) -> str:
     raise ServerError("The benchmark needs the managed model server.", "Start it: atlas serve")
 
 
-async def _prompt(assistant: Assistant, question: str) -> list[Message]:
-    context = await assistant.retrieve(question)
-    return await asyncio.to_thread(assistant.prompt, question, "rag", context=context)
-
-
 def _asks(
-    assistant: Assistant, questions: Sequence[str], prompts: Sequence[Sequence[Message]], endpoint: tuple[httpx.AsyncClient, str]
-) -> Mapping[str, Ask]:
+    assistant: Assistant, contexts: Sequence[Context], prompts: Sequence[Sequence[Message]], endpoint: tuple[httpx.AsyncClient, str]
+) -> dict[str, Ask]:
     """For each path: number of a question -> its answer, piece by piece."""
-    decoding = _decoding(assistant)
+    decoding = assistant.decoding()
 
     async def client(number: int) -> AsyncIterator[str]:
         async for piece in assistant.generator.stream(prompts[number], decoding):
@@ -108,7 +119,7 @@ def _asks(
                 yield piece
 
     async def whole(number: int) -> AsyncIterator[str]:
-        async for event in assistant.stream(questions[number], "rag", decoding=decoding):
+        async for event in assistant.stream(contexts[number].question, "rag"):
             if isinstance(event, Token):
                 yield event.text
 
@@ -118,8 +129,19 @@ def _asks(
     return {"bare": bare, "client": client, "assistant": whole}
 
 
-def _decoding(assistant: Assistant) -> Decoding:
-    return replace(assistant.decoding(), temperature=0.0, max_tokens=ANSWER_TOKENS)
+def _evaluation(assistant: Assistant, contexts: Sequence[Context], journal: Journal) -> Ask:
+    """As the runner of `atlas eval` does it: the arm over its frozen context, the reply into the journal."""
+    cases = tuple(Case(Pair(str(number), context.question)) for number, context in enumerate(contexts))
+    frozen = {case.id: context for case, context in zip(cases, contexts, strict=True)}
+    arm = Grounded.open(Spec("rag", "rag"), Bench(assistant, cases, frozen))
+
+    async def ask(number: int) -> AsyncIterator[str]:
+        case = cases[number]
+        reply = await arm(case, retrieval_of(case, contexts[number]))
+        journal.append(reply)
+        yield reply.text
+
+    return ask
 
 
 async def _bare(endpoint: tuple[httpx.AsyncClient, str], model: str, messages: Sequence[Message], decoding: Decoding) -> AsyncIterator[str]:
@@ -146,7 +168,7 @@ async def _warm(assistant: Assistant, prompts: Sequence[Sequence[Message]], prog
     tokens: list[int] = []
     for done, messages in enumerate(prompts):
         progress("warming up", done, len(prompts))
-        async for piece in assistant.generator.stream(messages, replace(_decoding(assistant), max_tokens=1)):
+        async for piece in assistant.generator.stream(messages, replace(assistant.decoding(), max_tokens=1)):
             if isinstance(piece, Usage):
                 tokens.append(piece.prompt_tokens)
     progress("warming up", len(prompts), len(prompts))
@@ -155,11 +177,11 @@ async def _warm(assistant: Assistant, prompts: Sequence[Sequence[Message]], prog
 
 async def _alone(asks: Mapping[str, Ask], questions: int, rounds: int, progress: Progress) -> dict[str, list[float]]:
     """Seconds to the first piece, one question at a time; the paths take turns in going first."""
-    seconds: dict[str, list[float]] = {path: [] for path in PATHS}
+    seconds: dict[str, list[float]] = {path: [] for path in ALONE}
     total = rounds * questions
     for number in range(total):
-        turn = number % len(PATHS)
-        for path in PATHS[turn:] + PATHS[:turn]:
+        turn = number % len(ALONE)
+        for path in ALONE[turn:] + ALONE[:turn]:
             seconds[path].append(await _first(asks[path](number % questions)))
         progress("one at a time", number + 1, total)
     return seconds
@@ -199,6 +221,7 @@ async def _timed(ask: Ask, questions: int, in_flight: int) -> float:
 
 
 def _report(path: str, first: Mapping[str, Sequence[float]], rates: Mapping[str, Sequence[float]]) -> PathReport:
-    added = Bootstrap(range(len(first[path]))).difference(first[path], first["bare"])
+    alone = path in ALONE
+    added = Bootstrap(range(len(first[path]))).difference(first[path], first["bare"]) if alone else None
     share = statistics.median(ours / bare for ours, bare in zip(rates[path], rates["bare"], strict=True))
-    return PathReport(path, statistics.median(first[path]), added, tuple(rates[path]), share)
+    return PathReport(path, statistics.median(first[path]) if alone else None, added, tuple(rates[path]), share)

@@ -243,7 +243,7 @@ def test_what_is_loaded_is_not_deleted_and_a_deletion_takes_the_merged_model_alo
         serving.delete("one", settings)
     serving.unload("one", settings)
     serving.delete("one", settings)
-    assert store.names(settings.home) == [] and not list((settings.home / merge.FOLDER).glob("one-*"))
+    assert "one" not in store.names(settings.home) and not list((settings.home / merge.FOLDER).glob("one-*"))
 
 
 def test_the_same_adapter_of_another_base_is_not_taken_for_this_ones(settings: Settings, servers: TinyServers, tmp_path: Path) -> None:

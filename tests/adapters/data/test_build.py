@@ -71,7 +71,7 @@ def test_validation_holds_no_question_that_is_nearly_a_training_question(towns: 
 
 def test_recipes_without_passages_need_no_index(settings: Settings) -> None:
     pairs = [Pair(str(number), f"{name}?", (name,), (f"{name}.md",), language="en") for number, name in enumerate(["Who", "How", "Why"])]
-    data = prepared(settings, pairs, recipe="closed-book")
+    data = prepared(settings, pairs, recipe="closed-book", style="short")
     assert data.report.index_version == "" and {example.kind for example in data.train} == {"closed-book"}
     questions = {pair.id: pair.question for pair in pairs}
     assert all(example.messages == tuple(build_messages(questions[example.pair], style="short")) for example in data.train)

@@ -109,19 +109,10 @@ def test_kill_at_ten_random_moments_ends_with_the_weights_of_an_undisturbed_run(
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         kills += 1
-    assert (
-        run(settings, plan).sha256 == undisturbed.sha256
-        if not _stored(settings)
-        else Card.read(_folder(settings)).sha256 == undisturbed.sha256
-    )
-
-
-def _folder(settings: Settings) -> Path:
-    return settings.home / "adapters" / "killed"
-
-
-def _stored(settings: Settings) -> bool:
-    return _folder(settings).is_dir() and not (settings.home / "trainings" / "killed").exists()
+        if "killed" in store.names(settings.home):  # it had come to its end: look, and begin another
+            assert Card.read(store.find("killed", settings.home).folder).sha256 == undisturbed.sha256
+            store.delete("killed", settings.home)
+    assert run(settings, plan).sha256 == undisturbed.sha256
 
 
 def test_a_checkpoint_that_was_cut_off_does_not_count(tmp_path: Path) -> None:

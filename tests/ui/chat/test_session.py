@@ -11,7 +11,7 @@ import pytest
 
 from rag.assistant import Assistant
 from rag.errors import ServerError
-from rag.generate.routes import Route, publish
+from rag.generate.routes import Route, publish, withdraw
 from rag.types import Context, Document, Event, Message
 from tests.ui.stage import ALPHA, QUESTION, Teller
 from ui.chat.session import Backend, Session
@@ -186,7 +186,10 @@ def test_the_pane_with_an_adapter_is_there_from_the_question_after_it_was_loaded
     assert [pane.arm for pane in session.turns[0].panes] == ["icl", "rag"]
     publish(counting.settings.home, Route("mine", "vllm", "mine", "ab" * 32, counting.settings.generate.model))
     now = True
-    asyncio.run(finish(session, "Why?", backed, arms))
+    try:
+        asyncio.run(finish(session, "Why?", backed, arms))
+    finally:
+        withdraw(counting.settings.home, "mine")  # the home is shared by all tests of the page
     third = session.turns[1].panes[2]
     assert (third.arm, third.state) == ("rag+lora", "done")
     assert third.answer is not None and third.answer.provenance.adapter_sha256 == "ab" * 32
