@@ -24,7 +24,7 @@ COMMANDS = {
     "search": "Show what a question finds, and the scores that say why.",
     "index": "Build, list, inspect, roll back or delete indexes.",
     "models": "List, fetch and verify models.",
-    "train": "Train an adapter on QA pairs and the passages retrieval finds.",
+    "train": "Train an adapter on QA pairs and retrieved passages.",
     "adapters": "List, load, merge and move adapters.",
     "serve": "Start, stop or look at the model server.",
     "calibrate": "Set when Atlas says that the corpus lacks the answer.",

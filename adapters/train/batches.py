@@ -46,7 +46,7 @@ class GroupedSampler(torch.utils.data.Sampler[int]):
         from transformers.trainer_pt_utils import get_length_grouped_indices
 
         drawn = torch.Generator().manual_seed(self._seed * 1_000_003 + self.epoch)
-        return iter(get_length_grouped_indices(self._lengths, self._batch, generator=drawn))
+        return iter(get_length_grouped_indices(self._lengths, self._batch, generator=drawn))  # type: ignore[no-untyped-call]
 
 
 def collate(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

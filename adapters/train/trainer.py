@@ -36,7 +36,7 @@ class AdapterTrainer(Trainer):
         self._method, self._validate, self._keep_best, self._patience = method, validate, keep_best, patience
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        dataset = train_dataset if train_dataset is not None else self.train_dataset
+        dataset: Any = train_dataset if train_dataset is not None else self.train_dataset
         if self.args.train_sampling_strategy != "group_by_length":
             return super()._get_train_sampler(dataset)
         return GroupedSampler(dataset.lengths, self.args.per_device_train_batch_size, self.args.seed)

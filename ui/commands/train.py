@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rag.qa import Pair
     from rag.settings import Settings
 
-app = typer.Typer(help="Train an adapter on QA pairs and the passages that retrieval finds for them.")
+app = typer.Typer(help="Train an adapter on QA pairs and retrieved passages.")
 
 
 @app.command()
@@ -39,7 +39,7 @@ def train(  # noqa: PLR0913  (options of a command)
     load: Annotated[bool, typer.Option("--load/--no-load", help="Bring it into service when it is done.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="The card, for a program.")] = False,
 ) -> None:
-    """Train an adapter on QA pairs and the passages that retrieval finds for them.
+    """Train an adapter on QA pairs and retrieved passages.
 
     Kill it or press Ctrl-C whenever you like: the same command goes on from the last checkpoint. Everything else is set in
     [train] of atlas.toml, or for once: atlas --set train.epochs=3 train --option r=8
