@@ -140,3 +140,12 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, TypeError) as exc:
         raise ModelError(f"{path} cannot be read ({exc}).", "Train the adapter again or copy it again.") from exc
     return value
+
+
+def read_own_config(folder: Path, *, name: str) -> dict[str, Any]:
+    """The configuration that the method `name` of ours saved. Raises ModelError when it is another method's."""
+    config = read_config(folder)
+    if config.get("method") != name:
+        said = config.get("method") or config.get("peft_type")
+        raise ModelError(f"{folder} holds an adapter of {said}, not of '{name}'.", "Load it with its own method.")
+    return dict(config)

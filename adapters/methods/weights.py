@@ -61,10 +61,7 @@ class WeightsMethod(Method):
     def load(self, model: Model, folder: Path, *, trainable: bool = False) -> Model:
         import torch
 
-        config = files.read_config(folder)
-        if config.get("method") != self.name:
-            said = config.get("method") or config.get("peft_type")
-            raise ModelError(f"{folder} holds an adapter of {said}, not of '{self.name}'.", "Load it with its own method.")
+        config = files.read_own_config(folder, name=self.name)
         files.check_base(model, folder, name=self.name)
         found = files.read_tensors(folder / files.WEIGHTS)
         tuned = self.attach(model, self.Options.model_validate(config["options"]))
