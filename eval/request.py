@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from eval.cost import Prices
 from eval.runner import IN_FLIGHT
 from eval.statistics.contrasts import MARGIN
 from rag.errors import InputError
@@ -18,7 +19,8 @@ from rag.errors import InputError
 class Request:
     """`arms`: as on the command line, () = the default ones; `adapters`: names, () = the one loaded last, if any.
 
-    `outside`: name -> URL or module:attribute; `judge`: URL#model of the model that judges, "" = nothing is judged.
+    `outside`: name -> URL or module:attribute; `judge`: URL#model of the model that judges, "" = nothing is judged; `nli`: folder of
+    a model that tells groundedness instead; `prices`: for the cost of a right answer.
     `limit`: questions, spread evenly, 0 = all; `style`: what is asked for, short answers being what metrics of words can judge;
     `margin`: differences within it count as none; `name`: what the user calls the run.
     """
@@ -34,6 +36,8 @@ class Request:
     name: str = ""
     margin: float = MARGIN
     judge: str = ""
+    nli: str = ""
+    prices: Prices = field(default_factory=Prices)
 
 
 def as_json(request: Request) -> dict[str, Any]:

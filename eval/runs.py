@@ -3,6 +3,7 @@
 manifest.json    what the run was made of, and how far it is; replaced atomically
 contexts.jsonl   the frozen retrieval, a case a line
 replies.jsonl    the journal: a reply or a failure a line
+judge.jsonl      what a judge said, votes.jsonl: the votes of people it is measured against; where there is one
 run.json         everything, once it is complete; scores.jsonl: its scores, a reply a line
 report/          the report
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -21,10 +22,12 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from eval.types import Run
+from eval.votes import Vote, as_lines, read_votes
 from rag.errors import InputError
 from rag.settings import Settings
 
 MANIFEST, CONTEXTS, REPLIES, RUN, SCORES, LOCK = "manifest.json", "contexts.jsonl", "replies.jsonl", "run.json", "scores.jsonl", "lock"
+VOTES = "votes.jsonl"
 LAST = "last"
 
 
@@ -133,6 +136,16 @@ def load(folder: Path) -> Run:
         raise InputError(
             f"{folder / RUN} cannot be read: {str(exc).splitlines()[0]}.", "It may be another version's; run it anew."
         ) from exc
+
+
+def write_votes(folder: Path, votes: Sequence[Vote]) -> None:
+    """In place of those of an earlier sitting."""
+    _write(folder / VOTES, as_lines(votes).encode())
+
+
+def votes_of(folder: Path) -> tuple[Vote, ...]:
+    """Those that the run is measured against, () when there are none. Raises InputError when they are damaged."""
+    return read_votes(folder / VOTES) if (folder / VOTES).is_file() else ()
 
 
 def _write(file: Path, content: bytes) -> None:

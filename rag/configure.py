@@ -79,8 +79,9 @@ def _from_file(file: Path | None, problems: list[str]) -> dict[str, Any]:
         return {}
 
 
-RESERVED = ("CONFIG", "TEST_HOME")
-"""ATLAS_CONFIG names the settings file, ATLAS_TEST_HOME the folder whose models the tests use: neither is a setting."""
+RESERVED = ("CONFIG", "TEST_HOME", "PROGRESS_FILE")
+"""ATLAS_CONFIG names the settings file, ATLAS_TEST_HOME the folder whose models the tests use, ATLAS_PROGRESS_FILE the file that
+progress is written to: none is a setting."""
 
 
 def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[str, Any]:

@@ -130,6 +130,7 @@ class Serve(Section):
         description="Let the server take LoRA adapters at run time. auto: on a GPU only, as a CPU gets slower by it even with none loaded.",
     )
     max_lora_rank: int = Field(32, ge=1, description="Largest rank it accepts.")
+    max_adapters: int = Field(4, ge=1, description="Adapters that it takes at once.")
     adapters: Literal["auto", "vllm", "merged", "in-process"] = Field(
         "auto",
         description="How adapters are served. vllm: by the base model's server; merged: added to the weights, by a second server;"
@@ -140,7 +141,11 @@ class Serve(Section):
 
 
 class Train(Section):
-    recipe: str = Field("context", description="Training data: context, closed-book, text (the raw corpus), or several joined by +.")
+    recipe: str = Field(
+        "context",
+        description="Training data: context, closed-book, text (the raw corpus), synthetic (only pairs of `atlas pairs make`), or several"
+        " joined by +.",
+    )
     method: str = Field("lora", description="How to tune: docs/methods.md has them all.")
     options: dict[str, Any] = Field({}, description="The method's own options, as { r = 16 }; docs/methods.md lists them.")
     qa: tuple[str, ...] = Field(
@@ -155,12 +160,15 @@ class Train(Section):
     )
     absent: float = Field(0.03, ge=0, le=0.9, description="Share of questions whose passages were taken away; the target is the refusal.")
     passages: int = Field(2, ge=1, description="Passages in the prompt at most, gold and hard negatives mixed.")
+    together: int = Field(
+        12, ge=1, description="Questions at most that get the same passages: their prompt is computed once. 1 = each its own."
+    )
     validation: float = Field(0.1, gt=0, lt=0.5, description="Share of the documents held back to choose the best checkpoint.")
     epochs: float = Field(1.5, gt=0, description="Passes over the data.")
     validation_pairs: int = Field(32, ge=1, description="Held-back questions answered at each validation, at most.")
     learning_rate: float = Field(0.0, ge=0, description="Peak of AdamW's learning rate; 0 = the method's own.")
     warmup: float = Field(0.05, ge=0, lt=1, description="Share of the steps over which the learning rate rises; then it falls as a cosine.")
-    batch_tokens: int = Field(2048, ge=64, description="Tokens per optimizer step at most.")
+    batch_tokens: int = Field(1024, ge=64, description="Tokens per optimizer step at most.")
     patience: int = Field(3, ge=1, description="Stop after so many validations without a better one.")
     validations: int = Field(3, ge=1, description="Validations per training.")
     checkpoint_seconds: float = Field(120.0, gt=0, description="Save the state at least this often, to resume from.")
@@ -178,6 +186,12 @@ class Ui(Section):
         ("icl", "rag", "rag+lora"), description="Panes of the chat; those with an adapter appear as soon as one is loaded."
     )
     adapters: bool = Field(True, description="`atlas up` brings adapters into service: those loaded before, else the one that ships.")
+    upload_mb: float = Field(50, gt=0, description="Largest file that may be uploaded to the corpus.")
+    users: str = Field("", description="File of people who may log in (`atlas users add NAME`); empty = no login.")
+    allow_anonymous: bool = Field(False, description="Let the page be reached from other machines without a login.")
+    requests_per_minute: int = Field(
+        240, ge=0, description="Questions, uploads and other work that one person or address may start a minute; 0 = no limit."
+    )
 
 
 class Settings(Section):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,17 +24,56 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 PLAIN_SECONDS = 5.0
 """Without a terminal (CI, a log file) a stage prints a line at most this often."""
+FILE_VARIABLE = "ATLAS_PROGRESS_FILE"
+FILE_SECONDS = 0.2
+"""The file named by FILE_VARIABLE gets a line of a stage at most this often."""
 
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """Show progress on stderr while the block runs: bars with count, rate and ETA, or plain lines without a terminal."""
+    """Show progress on stderr while the block runs: bars with count, rate and ETA, or plain lines without a terminal.
+
+    Whoever runs this command for a page names a file in FILE_VARIABLE and finds the same there, as lines of JSON.
+    """
+    told = ProgressFile(os.environ.get(FILE_VARIABLE, ""))
     if not err.is_terminal:
-        yield PlainLines()
+        yield told.beside(PlainLines())
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeElapsedColumn(), TimeRemainingColumn())
     with Bars(*columns, console=err) as bars:
-        yield _Bars(bars)
+        yield told.beside(_Bars(bars))
+
+
+class ProgressFile:
+    """`{"stage", "done", "total", "at"}` as lines of JSON: the first and last report of a stage, and some between.
+
+    Never stops a command.
+    """
+
+    def __init__(self, file: str, *, clock: Callable[[], float] = time.time) -> None:
+        self.file, self.now = file, clock
+        self.written: dict[str, float] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        now = self.now()
+        between = not 0 < total <= done and 0 <= now - self.written.get(stage, float("-inf")) < FILE_SECONDS
+        if not self.file or between:
+            return
+        self.written[stage] = now
+        try:
+            with open(self.file, "a", encoding="utf-8") as file:
+                file.write(json.dumps({"stage": stage, "done": done, "total": total, "at": now}) + "\n")
+        except (OSError, ValueError):
+            self.file = ""  # a full disk, or a folder that is gone: the work goes on, only nobody can watch it
+
+    def beside(self, shown: Progress) -> Progress:
+        """Both: what is shown, and the file."""
+
+        def report(stage: str, done: int, total: int) -> None:
+            shown(stage, done, total)
+            self(stage, done, total)
+
+        return report if self.file else shown
 
 
 class _Rate(TextColumn):

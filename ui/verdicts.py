@@ -31,6 +31,8 @@ def print_run(run: Run, *, language: str) -> None:
         alone = ", ".join(f"{arm} {rate:.2f}" for arm, rate in speed["arms_per_second"].items())
         shown = f"{speed['per_second']:.2f} answers/s with {speed['in_flight']} in flight; an arm alone, by its latencies: {alone}"
         out.print(f"\n{shown}", markup=False)
+    for line in [*_costs(run), *_judged(run)]:
+        out.print(line, markup=False)
     for failure in run.failures[:3]:
         err.print(f"failed: {failure.case}, {failure.arm}: {failure.what}", markup=False)
 
@@ -41,6 +43,34 @@ def contrast(each: Contrast) -> str:
     how = "found" if each.found else "equivalent" if each.equivalent else "not found"
     counts = f"{each.wins} better, {each.ties} equal, {each.losses} worse of {each.effect.n}"
     return f"{each.name:<24} {effect:<26} p = {each.p_holm:.3f} {how:<10} {counts}"
+
+
+def _costs(run: Run) -> list[str]:
+    """What a right answer costs, each arm, the training included where there was one."""
+    from eval.cost import SECONDS, costs
+
+    shown = []
+    for arm, cost in costs(run).items():
+        if cost.each is not None and cost.whole is not None:
+            trained = f" ({cost.whole:.3g} with training)" if cost.training else ""
+            shown.append(f"{arm} {cost.each:.3g}{trained}")
+    unit = next(iter(costs(run).values())).unit if shown else ""
+    named = "seconds of this machine" if unit == SECONDS else unit
+    return [f"a right answer costs, in {named}: {', '.join(shown)}"] if shown else []
+
+
+def _judged(run: Run) -> list[str]:
+    """What the judge found, and how far people agree with it."""
+    lines = []
+    for name, found in (run.judged.get("pairs") or {}).items():
+        counts = f"{found['first']} better, {found['tie']} equal, {found['second']} worse of {found['n']}"
+        lines.append(f"judge: {name:<24} {counts}, {found['inconsistent']} swayed by the order, {found['failures']} without a verdict")
+    if votes := run.judged.get("votes"):
+        kappa = "not defined" if votes.get("kappa") is None else f"{votes['kappa']:.2f}"
+        bounds = f" ({votes['low']:.2f} to {votes['high']:.2f})" if votes.get("low") is not None else ""
+        few = "; so few votes say little" if votes.get("few") else ""
+        lines.append(f"judge: agreement with people, kappa {kappa}{bounds}, n = {votes['n']}{few}")
+    return lines
 
 
 def print_regression(found: Regression, earlier: str) -> None:

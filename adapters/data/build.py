@@ -8,7 +8,7 @@ from pathlib import Path
 
 from adapters.data.gold import IndexedGold
 from adapters.data.leakage import Leakage, check, drop, leakage
-from adapters.data.recipes.recipe import Material, Prompt, make
+from adapters.data.recipes.recipe import RETRIEVING, Material, Prompt, make
 from adapters.data.report import Report
 from adapters.data.split import near_pages, split
 from adapters.example import Example
@@ -60,7 +60,7 @@ def prepare(
     _check_settings(settings)
     train = settings.train
     recipes = {name.strip() for name in train.recipe.split("+")}
-    embedder = assistant.retriever.embedder if "context" in recipes else open_embedder(settings, progress=progress)
+    embedder = assistant.retriever.embedder if RETRIEVING & recipes else open_embedder(settings, progress=progress)
     against = leakage(pairs, held_back, embedder.embed_queries if held_back else None)
     usable = check(pairs, against, train.leakage)
     parts = split(usable, train.validation, train.seed, near=near_pages(_files(train.qa)))
@@ -75,7 +75,7 @@ def prepare(
     if not made.examples:
         reasons = "; ".join(f"{count}: {reason}" for reason, count in made.report.skipped.items())
         raise InputError(f"None of {len(parts.train)} QA pairs gave a training example ({reasons or 'no pairs'}).", "Add answerable pairs.")
-    version = assistant.retriever.live.current().version if "context" in recipes else ""
+    version = assistant.retriever.live.current().version if RETRIEVING & recipes else ""
     report = DataReport(
         made.report, len(parts.train), len(validation), len(parts.validation) - len(validation), against, version, template_hash()
     )
@@ -112,7 +112,7 @@ def _material(settings: Settings, pairs: Sequence[Pair], assistant: Assistant, r
 
     count = assistant.generator.count_tokens
     gold = None
-    if "context" in recipes:
+    if RETRIEVING & recipes:
         gold = IndexedGold(assistant.retriever.live.current(), budget=settings.context.budget_tokens, count=count)
     return Material(settings.train, pairs, serving_prompt(assistant), retrieve, documents, count, gold, progress)
 

@@ -26,6 +26,7 @@ class VirtualTokens(PeftMethod):
 
     routes: tuple[Route, ...] = ("in-process",)
     starts_as_base = False
+    shares_prompts = False
 
     def save(self, model: Model, folder: Path) -> None:
         super().save(model, folder)

@@ -1,10 +1,8 @@
-"""Our training against TRL's SFTTrainer with its defaults: the same examples in the same order, the same fresh LoRA, the same rate."""
+"""Our training against TRL's SFTTrainer with its defaults: the same examples, the same fresh LoRA, rate and examples in a step."""
 
 from __future__ import annotations
 
 import gc
-import math
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -15,113 +13,127 @@ from typing import Any
 
 from adapters.data.tokens import Encoded
 from adapters.method import METHODS, read_options
+from adapters.train.bunches import Bunch, bunched
 from rag.models.folder import ModelFolder
 from rag.progress import Progress, silent
 
 RATE = 2e-4
+LONGEST = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One way of training: seconds of every step after the first, tokens (padding not counted), and the loss per step."""
+    """One way of training. `seconds` of all steps but the first, `examples` and their `tokens` (as single prompts) in these steps;
+    `loss` on examples that nobody learned from, after one pass over the others."""
 
     name: str
-    seconds: tuple[float, ...]
+    seconds: float
+    steps: int
+    examples: int
     tokens: int
-    losses: tuple[float, ...]
+    loss: float
 
     @property
-    def tokens_per_second(self) -> float:
-        return self.tokens / sum(self.seconds)
-
-    @property
-    def final_loss(self) -> float:
-        return statistics.fmean(self.losses[-4:])
+    def examples_per_second(self) -> float:
+        return self.examples / self.seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
+    """`before`: the loss of the untrained base on the same held-back examples."""
+
     ours: Side
     trl: Side
+    before: float
 
     @property
     def ratio(self) -> float:
-        return self.ours.tokens_per_second / self.trl.tokens_per_second
+        return self.ours.examples_per_second / self.trl.examples_per_second
 
 
-def against_trl(base: ModelFolder, encoded: Sequence[Encoded], *, batch: int, threads: int, progress: Progress = silent) -> Comparison:
-    """Train twice on the same examples, in steps of `batch`. The first step of each side is not timed: it warms up."""
+def against_trl(
+    base: ModelFolder, encoded: Sequence[Encoded], held: Sequence[Encoded], *, batch: int, threads: int, progress: Progress = silent
+) -> Comparison:
+    """Train twice on `encoded`, in steps of at most `batch` examples. The first step of each side is not timed: it warms up."""
     import torch
 
+    from adapters.train.validate import mean_loss
+
     torch.set_num_threads(threads)
-    ordered = _grouped(encoded, batch)
-    ours = _timed("ours", _our_trainer(base, ordered, batch), ordered, batch, progress, fuse=True)
-    trl = _timed("TRL", _trl_trainer(base, encoded, batch), encoded, batch, progress, fuse=False)
-    return Comparison(ours, trl)
+    before = mean_loss(_model(base), held)
+    rows = _mixed(bunched(encoded, longest=LONGEST, most=batch))
+    ours = _timed("ours", _our_trainer(base, rows), [_counted(row) for row in rows], held, progress)
+    steps = [encoded[start : start + batch] for start in range(0, len(encoded), batch)]
+    counted = [(len(step), sum(len(each.ids) for each in step)) for step in steps]
+    return Comparison(ours, _timed("TRL", _trl_trainer(base, encoded, batch), counted, held, progress), before)
 
 
-def _grouped(encoded: Sequence[Encoded], batch: int) -> list[Encoded]:
-    """Batches of similar length, in a mixed order: what the Trainer's grouping does, made the same for every run."""
-    order = sorted(encoded, key=lambda each: len(each.ids))
-    batches = [order[start : start + batch] for start in range(0, len(order), batch)]
-    mixed = [batches[(number * 7) % len(batches)] for number in range(len(batches))] if len(batches) % 7 else batches
-    return [each for group in mixed for each in group]
+def _counted(row: Bunch) -> tuple[int, int]:
+    return len(row.branches), row.tokens
 
 
-def _timed(name: str, make: Callable[[str], Any], encoded: Sequence[Encoded], batch: int, progress: Progress, *, fuse: bool) -> Side:
+def _mixed(rows: Sequence[Bunch]) -> list[Bunch]:
+    import random
+
+    return random.Random(0).sample(rows, len(rows))
+
+
+def _model(base: ModelFolder) -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(0)
+    return AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.bfloat16)
+
+
+def _timed(name: str, make: Callable[[str], Any], counted: Sequence[tuple[int, int]], held: Sequence[Encoded], progress: Progress) -> Side:
+    """`counted`: examples and tokens of each step; those of the first are left out (TRL mixes them, on average it is the same)."""
     from transformers import PrinterCallback, TrainerCallback
 
     from adapters.train.fused import fused
+    from adapters.train.validate import mean_loss
 
     class Clock(TrainerCallback):
         def __init__(self) -> None:
             self.ends: list[float] = []
-            self.losses: list[float] = []
 
         def on_step_end(self, args: Any, state: Any, control: Any, **named: Any) -> None:
             self.ends.append(time.perf_counter())
             progress(f"training ({name})", state.global_step, state.max_steps)
-
-        def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **named: Any) -> None:
-            if logs and "loss" in logs:
-                self.losses.append(float(logs["loss"]))
 
     clock = Clock()
     with tempfile.TemporaryDirectory() as scratch:
         trainer = make(scratch)
         trainer.add_callback(clock)
         trainer.remove_callback(PrinterCallback)
-        with fused(trainer.model) if fuse else nullcontext():
+        with fused(trainer.model) if name == "ours" else nullcontext():
             trainer.train()
+        loss = mean_loss(trainer.model, held)
         del trainer
     gc.collect()
-    seconds = tuple(after - before for before, after in zip(clock.ends, clock.ends[1:], strict=False))
-    tokens = sum(len(each.ids) for each in encoded[batch:])
-    return Side(name, seconds, tokens, tuple(clock.losses))
+    later = counted[1:]
+    examples, tokens = sum(each[0] for each in later), sum(each[1] for each in later)
+    return Side(name, clock.ends[-1] - clock.ends[0], len(later), examples, tokens, loss)
 
 
-def _our_trainer(base: ModelFolder, encoded: Sequence[Encoded], batch: int) -> Callable[[str], Any]:
-    import torch
-    from transformers import AutoModelForCausalLM
-
+def _our_trainer(base: ModelFolder, rows: Sequence[Bunch]) -> Callable[[str], Any]:
     from adapters.train.arguments import arguments
-    from adapters.train.batches import EncodedDataset, collate
+    from adapters.train.batches import BunchDataset, collate
     from adapters.train.trainer import AdapterTrainer
     from rag.settings import Train
 
     def make(scratch: str) -> Any:
-        torch.manual_seed(0)
         method = METHODS.load("lora")()
-        model = method.attach(AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.bfloat16), read_options(method, {}))
+        model = method.attach(_model(base), read_options(method, {}))
         for value in model.parameters():
             if value.requires_grad:
                 value.data = value.data.float()
-        args = arguments(Train(), Path(scratch), steps=math.ceil(len(encoded) / batch), batch=batch, rate=RATE)
+        args = arguments(Train(), Path(scratch), steps=len(rows), batch=1, rate=RATE)
         args.train_sampling_strategy, args.eval_strategy, args.logging_steps, args.report_to = "sequential", "no", 1, []
         args.lr_scheduler_type, args.warmup_steps = "constant", 0
         return AdapterTrainer(
             method=method, validate=lambda _: {}, keep_best=lambda: None, patience=1, model=model, args=args, data_collator=collate,
-            train_dataset=EncodedDataset(encoded),
+            train_dataset=BunchDataset(rows),
         )  # fmt: skip
 
     return make
@@ -132,13 +144,12 @@ def _trl_trainer(base: ModelFolder, encoded: Sequence[Encoded], batch: int) -> C
     import torch
     from datasets import Dataset
     from peft import LoraConfig
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import SFTTrainer
 
     def make(scratch: str) -> Any:
-        torch.manual_seed(0)
-        model = AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.bfloat16)
+        model = _model(base)
         rows = [
             {"input_ids": list(each.ids), "completion_mask": [0] * each.answer_start + [1] * (len(each.ids) - each.answer_start)}
             for each in encoded

@@ -10,13 +10,13 @@ from typing import Any
 from rag.settings import Train
 
 
-def steps_of(train: Train, examples: int, batch: int) -> int:
-    """Optimizer steps of the whole training."""
-    return max(1, math.ceil(train.epochs * math.ceil(examples / batch)))
+def steps_of(train: Train, rows: int, batch: int) -> int:
+    """Optimizer steps of the whole training, of `batch` rows each."""
+    return max(1, math.ceil(train.epochs * math.ceil(rows / batch)))
 
 
 def arguments(train: Train, folder: Path, *, steps: int, batch: int, rate: float) -> Any:
-    """TrainingArguments for `steps` of `batch` examples; checkpoints in folder/checkpoints, curves in folder/tensorboard."""
+    """TrainingArguments for `steps` of `batch` rows; checkpoints in folder/checkpoints, curves in folder/tensorboard."""
     import torch
     from transformers import TrainingArguments
 

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
 
-from adapters.data.tokens import Encoded
 from adapters.method import Model
+from adapters.train.attention import by_rows, row_of
+from adapters.train.bunches import Bunch, positions
 
 
-class EncodedDataset(torch.utils.data.Dataset[dict[str, Any]]):
-    """What transformers' Trainer samples from; `lengths` is what examples are grouped by."""
+class BunchDataset(torch.utils.data.Dataset[Bunch]):
+    """What transformers' Trainer samples from; `lengths` is what rows are grouped by."""
 
-    def __init__(self, encoded: Sequence[Encoded]) -> None:
-        self._encoded = encoded
-        self.lengths = [len(each.ids) for each in encoded]
+    def __init__(self, bunches: Sequence[Bunch]) -> None:
+        self._bunches = bunches
+        self.lengths = [len(each) for each in bunches]
 
     def __len__(self) -> int:
-        return len(self._encoded)
+        return len(self._bunches)
 
-    def __getitem__(self, number: int) -> dict[str, Any]:
-        return {"input_ids": self._encoded[number].ids, "answer_start": self._encoded[number].answer_start}
+    def __getitem__(self, number: int) -> Bunch:
+        return self._bunches[number]
 
 
 class GroupedSampler(torch.utils.data.Sampler[int]):
-    """Examples of similar length next to each other, the longest first, in an order that only the seed and the epoch decide.
+    """Rows of similar length next to each other, the longest first, in an order that only the seed and the epoch decide.
 
     transformers' own grouping draws from the global generator, so that a resumed epoch would have another order.
     """
@@ -49,22 +50,33 @@ class GroupedSampler(torch.utils.data.Sampler[int]):
         return iter(get_length_grouped_indices(self._lengths, self._batch, generator=drawn))  # type: ignore[no-untyped-call]
 
 
-def collate(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def collate(bunches: Sequence[Bunch]) -> dict[str, Any]:
     """input_ids (batch, longest); `rows`, `columns` (answer tokens,): where each is predicted; `labels` (answer tokens,).
 
-    There is no attention mask: the padding stands on the right, where no token of a causal model looks.
+    With several examples in a row also position_ids (batch, longest) and `layout`, a list of rows for `by_rows`. There is no mask:
+    the padding stands on the right, where no token of a causal model looks.
     """
-    longest = max(len(row["input_ids"]) for row in rows)
-    ids = torch.zeros((len(rows), longest), dtype=torch.long)
-    batch, columns, labels = [], [], []
-    for number, row in enumerate(rows):
-        tokens = torch.tensor(row["input_ids"])
+    longest = max(len(each) for each in bunches)
+    ids = torch.zeros((len(bunches), longest), dtype=torch.long)
+    rows, columns, labels = [], [], []
+    for number, bunch in enumerate(bunches):
+        tokens = torch.tensor(bunch.ids)
         ids[number, : len(tokens)] = tokens
-        first = max(1, row["answer_start"])
-        batch.append(torch.full((len(tokens) - first,), number))
-        columns.append(torch.arange(first - 1, len(tokens) - 1))
-        labels.append(tokens[first:])
-    return {"input_ids": ids, "rows": torch.cat(batch), "columns": torch.cat(columns), "labels": torch.cat(labels)}
+        for branch in bunch.branches:
+            first = max(1, branch.answer)
+            rows.append(torch.full((branch.end - first,), number))
+            columns.append(torch.arange(first - 1, branch.end - 1))
+            labels.append(tokens[first : branch.end])
+    batch: dict[str, Any] = {"input_ids": ids, "rows": torch.cat(rows), "columns": torch.cat(columns), "labels": torch.cat(labels)}
+    if any(len(each.branches) > 1 for each in bunches):
+        batch["position_ids"] = torch.stack([positions(each, longest) for each in bunches])
+        batch["layout"] = [row_of(each, longest) for each in bunches]
+    return batch
+
+
+def moved(batch: dict[str, Any], device: Any) -> dict[str, Any]:
+    """The batch with its tensors on the device."""
+    return {name: value.to(device) if isinstance(value, torch.Tensor) else value for name, value in batch.items()}
 
 
 @contextmanager
@@ -83,6 +95,8 @@ def answers_only(model: Model, rows: Any, columns: Any) -> Iterator[None]:
 
 def answer_loss(model: Model, batch: dict[str, Any], *, prepended: int = 0) -> tuple[Any, int]:
     """Mean cross entropy over the answer tokens, in float32, and how many there are."""
-    with answers_only(model, batch["rows"], batch["columns"] + prepended):
-        logits = model(input_ids=batch["input_ids"], use_cache=False).logits
+    named = {"position_ids": batch["position_ids"]} if "layout" in batch else {}
+    apart = by_rows(model, batch["layout"]) if "layout" in batch else nullcontext()
+    with apart, answers_only(model, batch["rows"], batch["columns"] + prepended):
+        logits = model(input_ids=batch["input_ids"], use_cache=False, **named).logits
     return torch.nn.functional.cross_entropy(logits.float(), batch["labels"]), len(batch["labels"])

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import psutil
 import torch
 
-from adapters.data.tokens import Encoded
 from adapters.method import Method, Model
-from adapters.train.batches import answer_loss, collate
+from adapters.train.batches import answer_loss, collate, moved
+from adapters.train.bunches import Bunch
 
 VALIDATION_SHARE = 0.15
 """Time for validations on top of the steps, as seen with the default settings."""
@@ -19,7 +19,8 @@ VALIDATION_SHARE = 0.15
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """`seconds` of the whole training; `gigabytes` at most in this process; `parameters` that are trained."""
+    """`tokens` as computed, a prompt that examples share counted once; `seconds` of the whole training; `gigabytes` at most in this
+    process; `parameters` that are trained."""
 
     examples: int
     tokens: int
@@ -30,24 +31,24 @@ class Estimate:
     gigabytes: float
 
 
-def estimate(model: Model, method: Method, encoded: Sequence[Encoded], *, batch: int, epochs: float) -> Estimate:
-    """Two steps on examples of middle length, one on the longest. The parameters keep their values."""
-    order = sorted(encoded, key=lambda each: len(each.ids))
+def estimate(model: Model, method: Method, rows: Sequence[Bunch], *, batch: int, epochs: float) -> Estimate:
+    """Two steps on rows of middle length, one on the longest. The parameters keep their values."""
+    order = sorted(rows, key=len)
     middle = order[len(order) // 2 : len(order) // 2 + batch] or order[-batch:]
     _step(model, method, middle)
     began = time.perf_counter()
     _step(model, method, middle)
-    rate = sum(len(each.ids) for each in middle) / (time.perf_counter() - began)
+    rate = sum(len(each) for each in middle) / (time.perf_counter() - began)
     before = _resident()
     _step(model, method, order[-batch:])
     trainable = sum(value.numel() for value in model.parameters() if value.requires_grad)
     model.zero_grad()
-    tokens = sum(len(each.ids) for each in encoded)
+    tokens = sum(len(each) for each in rows)
     states = 12 * trainable / 1e9  # gradient and the two moments of AdamW, in float32
     return Estimate(
-        examples=len(encoded),
+        examples=sum(len(each.branches) for each in rows),
         tokens=tokens,
-        steps=max(1, round(epochs * len(encoded) / batch)),
+        steps=max(1, round(epochs * len(rows) / batch)),
         parameters=trainable,
         tokens_per_second=rate,
         seconds=epochs * tokens / rate * (1 + VALIDATION_SHARE),
@@ -55,10 +56,9 @@ def estimate(model: Model, method: Method, encoded: Sequence[Encoded], *, batch:
     )
 
 
-def _step(model: Model, method: Method, examples: Sequence[Encoded]) -> None:
+def _step(model: Model, method: Method, rows: Sequence[Bunch]) -> None:
     device = next(model.parameters()).device
-    rows = [{"input_ids": each.ids, "answer_start": each.answer_start} for each in examples]
-    batch = {name: value.to(device) for name, value in collate(rows).items()}
+    batch = moved(collate(rows), device)
     model.train()
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=next(model.parameters()).dtype == torch.bfloat16):
         loss, _ = answer_loss(model, batch, prepended=method.prepended(model))

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.data.build import Prepared
+from adapters.data.recipes.recipe import RETRIEVING
 from adapters.data.target import refusal
 from adapters.data.tokens import Encoded, encode_all, end_of_turn, prompt_ids
 from adapters.example import Example
+from adapters.train.bunches import Bunch, bunched, single
 from adapters.train.validate import Question
 from rag.assistant import Assistant
 from rag.errors import UserError
@@ -24,24 +26,25 @@ IN_FLIGHT = 4
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """What the loop learns from and is validated on, in tokens; `batch` examples are one step."""
+    """What the loop learns from and is validated on, in tokens; `batch` rows are one step."""
 
     tokenizer: Any
-    encoded: list[Encoded]
+    rows: list[Bunch]
     questions: list[Question]
     held: list[Encoded]
     batch: int
 
 
-def in_tokens(settings: Settings, prepared: Prepared, assistant: Assistant, tokenizer: Any, progress: Progress) -> Data:
-    """Everything in tokens: the examples, and the held-back questions with and without their answers."""
-    encoded = encoded_examples(settings, prepared.train, tokenizer, progress)
+def in_tokens(settings: Settings, prepared: Prepared, assistant: Assistant, tokenizer: Any, *, share: bool, progress: Progress) -> Data:
+    """Everything in tokens: the examples, and the held-back questions with and without their answers. `share`: see `training_rows`."""
+    rows = training_rows(settings, prepared.train, tokenizer, share=share, progress=progress)
     questions = held_back_questions(settings, prepared.validation, assistant, tokenizer, progress)
     held = [Encoded((*question.prompt, *_answer_ids(question.pair, tokenizer)), len(question.prompt)) for question in questions]
-    return Data(tokenizer, encoded, questions, held, batch_size(settings, encoded))
+    return Data(tokenizer, rows, questions, held, batch_size(settings, rows))
 
 
-def encoded_examples(settings: Settings, examples: Sequence[Example], tokenizer: Any, progress: Progress) -> list[Encoded]:
+def training_rows(settings: Settings, examples: Sequence[Example], tokenizer: Any, *, share: bool, progress: Progress) -> list[Bunch]:
+    """The examples in tokens; with `share` those about the same passages are one row. Raises UserError when all are too long."""
     cache = settings.home / "cache"
     made = encode_all(examples, tokenizer, longest=settings.serve.max_model_len, cache=cache, progress=progress)
     if not made.encoded:
@@ -49,13 +52,15 @@ def encoded_examples(settings: Settings, examples: Sequence[Example], tokenizer:
             f"Every training example is longer than serve.max_model_len ({settings.serve.max_model_len} tokens).",
             "Raise it, or lower train.passages.",
         )
-    return list(made.encoded)
+    if not share:
+        return [single(each) for each in made.encoded]
+    return bunched(made.encoded, longest=min(settings.train.batch_tokens, settings.serve.max_model_len), most=settings.train.together)
 
 
-def batch_size(settings: Settings, encoded: Sequence[Encoded]) -> int:
-    """Examples in a step, so that a step of middle length has about train.batch_tokens tokens."""
-    lengths = sorted(len(each.ids) for each in encoded)
-    return max(1, min(len(encoded), settings.train.batch_tokens // lengths[len(lengths) // 2]))
+def batch_size(settings: Settings, rows: Sequence[Bunch]) -> int:
+    """Rows in a step, so that a step of middle length has about train.batch_tokens tokens."""
+    lengths = sorted(len(each) for each in rows)
+    return max(1, min(len(rows), settings.train.batch_tokens // lengths[len(lengths) // 2]))
 
 
 def held_back_questions(
@@ -81,7 +86,7 @@ def serving_prompts(settings: Settings, pairs: Sequence[Pair], assistant: Assist
 
 async def _prompts(settings: Settings, pairs: Sequence[Pair], assistant: Assistant, progress: Progress) -> list[list[Message]]:
     gate, done = asyncio.Semaphore(IN_FLIGHT), 0
-    retrieves = "context" in settings.train.recipe.split("+")
+    retrieves = not RETRIEVING.isdisjoint(settings.train.recipe.split("+"))
     style = "short" if settings.train.style == "both" else settings.train.style
     speaking = Assistant(settings.model_copy(update={"context": settings.context.model_copy(update={"style": style})}), assistant.generator)
 

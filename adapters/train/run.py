@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapters import store
+from adapters import canary, store
 from adapters.data.build import Prepared
 from adapters.gate import Decision, decide, rank_of
 from adapters.method import METHODS, Method, Options, Route, read_options
 from adapters.train import request as requests
 from adapters.train.arguments import steps_of
 from adapters.train.estimate import Estimate
-from adapters.train.material import Data, batch_size, encoded_examples, in_tokens
+from adapters.train.material import Data, batch_size, in_tokens, training_rows
 from adapters.train.record import card_of, kept_curve
 from adapters.train.validate import Score
 from rag.assistant import Assistant
@@ -38,7 +38,10 @@ BEST = "best"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that is decided before a weight is loaded."""
+    """Everything that is decided before a weight is loaded.
+
+    `proof`: the card will say what base and adapter answer to the canary prompts, so that loading it need not find out.
+    """
 
     name: str
     method: Method
@@ -47,6 +50,7 @@ class Plan:
     routes: tuple[Route, ...]
     decision: Decision
     prepared: Prepared
+    proof: bool = True
 
 
 class Stopped(UserError):
@@ -65,7 +69,14 @@ def plan(settings: Settings, prepared: Prepared, *, name: str, progress: Progres
 
 
 def train(
-    settings: Settings, planned: Plan, assistant: Assistant, score: Score, *, fresh: bool = False, tell: Tell, progress: Progress = silent
+    settings: Settings,
+    planned: Plan,
+    assistant: Assistant,
+    score: Score,
+    *,
+    fresh: bool = False,
+    tell: Tell,
+    progress: Progress = silent,
 ) -> Card:
     """Train and store the adapter; returns its card. Goes on with an unfinished training of the same request.
 
@@ -77,7 +88,8 @@ def train(
     began = time.perf_counter()
     folder = requests.open_folder(settings.home, _request(settings, planned), fresh=fresh)
     with _lock(folder), memory.explained(), _interruptible() as stopping:
-        data = in_tokens(settings, planned.prepared, assistant, _tokenizer(planned), progress)
+        share = planned.method.shares_prompts
+        data = in_tokens(settings, planned.prepared, assistant, _tokenizer(planned), share=share, progress=progress)
         watch = Watch(planned.method, every=settings.train.checkpoint_seconds, tell=tell, progress=progress, stopping=stopping)
         trainer = _trainer(settings, planned, data, score, folder, watch)
         _loop(trainer, folder, tell)
@@ -98,11 +110,12 @@ def estimated(settings: Settings, planned: Plan, *, progress: Progress = silent)
     from adapters.train.fused import fused
 
     with memory.explained():
-        encoded = encoded_examples(settings, planned.prepared.train, _tokenizer(planned), progress)
-        batch = batch_size(settings, encoded)
-        model = _model(settings, planned, steps=steps_of(settings.train, len(encoded), batch))
+        share = planned.method.shares_prompts
+        rows = training_rows(settings, planned.prepared.train, _tokenizer(planned), share=share, progress=progress)
+        batch = batch_size(settings, rows)
+        model = _model(settings, planned, steps=steps_of(settings.train, len(rows), batch))
         with fused(model):
-            return estimate(model, planned.method, encoded, batch=batch, epochs=settings.train.epochs)
+            return estimate(model, planned.method, rows, batch=batch, epochs=settings.train.epochs)
 
 
 def _routes(method: Method, options: Options, base: ModelFolder) -> tuple[Route, ...]:
@@ -155,11 +168,12 @@ def _trainer(settings: Settings, planned: Plan, data: Data, score: Score, folder
     from transformers import PrinterCallback
 
     from adapters.train.arguments import arguments
-    from adapters.train.batches import EncodedDataset, collate
+    from adapters.train.batches import BunchDataset, collate
+    from adapters.train.bunches import single
     from adapters.train.trainer import AdapterTrainer
     from adapters.train.validate import mean_loss, mean_score
 
-    steps = steps_of(settings.train, len(data.encoded), data.batch)
+    steps = steps_of(settings.train, len(data.rows), data.batch)
     model = _model(settings, planned, steps=steps)
     prepended = planned.method.prepended(model)
     trainer = AdapterTrainer(
@@ -175,8 +189,8 @@ def _trainer(settings: Settings, planned: Plan, data: Data, score: Score, folder
             settings.train, folder, steps=steps, batch=data.batch, rate=settings.train.learning_rate or planned.method.learning_rate
         ),
         data_collator=collate,
-        train_dataset=EncodedDataset(data.encoded),
-        eval_dataset=EncodedDataset(data.held),
+        train_dataset=BunchDataset(data.rows),
+        eval_dataset=BunchDataset([single(each) for each in data.held]),
         callbacks=[watch],
     )
     trainer.remove_callback(PrinterCallback)
@@ -230,6 +244,8 @@ def _finish(settings: Settings, planned: Plan, trainer: Any, folder: Path, *, se
             seconds=seconds,
             model=model,
         )
+        if planned.proof:
+            card = card.model_copy(update={"canary": canary.of_trained(model, planned.method, _tokenizer(planned))})
         card.write(place)
     return card
 

@@ -16,6 +16,7 @@ from transformers import Trainer, TrainerCallback
 
 from adapters.method import Method
 from adapters.train.batches import GroupedSampler, answer_loss
+from adapters.train.curve import append
 from rag.errors import RunError, UserError
 from rag.progress import Progress
 
@@ -133,6 +134,7 @@ class Watch(TrainerCallback):
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **named: Any) -> None:
         said = logs or {}
+        append(Path(str(args.output_dir)).parent, state.global_step, said, steps=state.max_steps)
         self._loss = said.get("loss", self._loss)
         if "eval_score" in said:
             self._tell(

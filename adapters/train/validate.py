@@ -10,7 +10,8 @@ import torch
 
 from adapters.data.tokens import Encoded
 from adapters.method import Model
-from adapters.train.batches import answer_loss, collate
+from adapters.train.batches import answer_loss, collate, moved
+from adapters.train.bunches import single
 from rag.qa import Pair
 
 BATCH = 8
@@ -71,8 +72,7 @@ def mean_loss(model: Model, encoded: Sequence[Encoded], *, prepended: int = 0) -
     try:
         with torch.inference_mode():
             for start in range(0, len(order), BATCH):
-                rows = [{"input_ids": each.ids, "answer_start": each.answer_start} for each in order[start : start + BATCH]]
-                batch = {name: value.to(device) for name, value in collate(rows).items()}
+                batch = moved(collate([single(each) for each in order[start : start + BATCH]]), device)
                 loss, tokens = answer_loss(model, batch, prepended=prepended)
                 total, count = total + float(loss) * tokens, count + tokens
     finally:

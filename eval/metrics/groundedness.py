@@ -1,4 +1,4 @@
-"""Groundedness: the share of a reply's statements that its passages support, judged by a model when one is configured."""
+"""Groundedness: the share of a reply's statements that its passages support, told by a judge (or by an NLI model: eval.metrics.nli)."""
 
 from __future__ import annotations
 
@@ -7,22 +7,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from eval.judge import Ask, JudgeError, choose
+from eval.judge import DATA, Ask, JudgeError, choose, fenced
 from rag.context.citations import statements
 from rag.errors import UserError
 from rag.types import Message
 
-PROMPT = """Passages:
+PROMPT = """Do the passages support a statement? Judge by the passages alone, not by what you know.
+{data}
+
+<passages>
 {passages}
+</passages>
+<question>
+{question}
+</question>
+<statement>
+{statement}
+</statement>
 
-Statement: {statement}
-
-Do the passages say this? Judge by the passages alone, not by what you know. Reply with one word: YES or NO."""
+The statement answers the question. Do the passages say this? Reply with one word: YES or NO."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grounding:
-    """Statements of one reply. `failed`: the judge gave no usable verdict on them; they are in neither of the two."""
+    """Statements of one reply. `failed`: there is no usable verdict on them; they are in neither of the two."""
 
     supported: tuple[str, ...]
     unsupported: tuple[str, ...]
@@ -38,29 +46,45 @@ class Grounding:
 class Grounder(Protocol):
     """Anything that can tell whether passages support an answer: a judge, or a model of natural-language inference."""
 
-    async def __call__(self, answer: str, passages: Sequence[str]) -> Grounding:
+    async def __call__(self, question: str, answer: str, passages: Sequence[str]) -> Grounding:
         """Raises nothing for a single failed verdict: it is counted in `Grounding.failed`."""
 
 
 class JudgeGrounder:
-    """Cuts the answer into sentences and asks a judge about each (the measure is that of RAGAS "faithfulness", Es et al. 2024)."""
+    """Cuts the answer into sentences and asks a judge about each (the measure is that of RAGAS "faithfulness", Es et al. 2024).
+
+    The question goes along: a short answer ("sixteen") states nothing without it.
+    """
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
 
-    async def __call__(self, answer: str, passages: Sequence[str]) -> Grounding:
-        parts = [statement for statement, _ in statements(answer)]
-        verdicts = await asyncio.gather(*(self._supported(part, passages) for part in parts))
-        kept: dict[str, list[str]] = {"YES": [], "NO": [], "": []}
-        for part, verdict in zip(parts, verdicts, strict=True):
-            kept[verdict].append(part)
-        return Grounding(tuple(kept["YES"]), tuple(kept["NO"]), tuple(kept[""]))
+    async def __call__(self, question: str, answer: str, passages: Sequence[str]) -> Grounding:
+        parts = claims(answer)
+        verdicts = await asyncio.gather(*(self._supported(question, part, passages) for part in parts))
+        return grounding(parts, verdicts)
 
-    async def _supported(self, statement: str, passages: Sequence[str]) -> str:
+    async def _supported(self, question: str, statement: str, passages: Sequence[str]) -> str:
         """YES, NO, or "" when the judge failed."""
-        numbered = "\n".join(f"[{number}] {text}" for number, text in enumerate(passages, start=1))
         try:
-            said = await self._ask([Message("user", PROMPT.format(passages=numbered, statement=statement))])
-            return choose(said, ("YES", "NO"))
+            return choose(await self._ask(prompt(question, statement, passages)), ("YES", "NO"))
         except (JudgeError, UserError):
             return ""
+
+
+def prompt(question: str, statement: str, passages: Sequence[str]) -> list[Message]:
+    numbered = "\n".join(f"[{number}] {fenced(text)}" for number, text in enumerate(passages, start=1))
+    return [Message("user", PROMPT.format(data=DATA, passages=numbered, question=fenced(question), statement=fenced(statement)))]
+
+
+def claims(answer: str) -> list[str]:
+    """The sentences of an answer, without citation markers."""
+    return [statement for statement, _ in statements(answer)]
+
+
+def grounding(parts: Sequence[str], verdicts: Sequence[str]) -> Grounding:
+    """`verdicts`: "YES", "NO" or "" (failed), one for each part."""
+    kept: dict[str, list[str]] = {"YES": [], "NO": [], "": []}
+    for part, verdict in zip(parts, verdicts, strict=True):
+        kept[verdict].append(part)
+    return Grounding(tuple(kept["YES"]), tuple(kept["NO"]), tuple(kept[""]))

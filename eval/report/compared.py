@@ -31,7 +31,7 @@ def _row(view: View, each: Contrast, *, several: bool) -> tuple[Cell, ...]:
     verdict = words("found") if each.found else words("not_found")
     within = words("yes") if each.equivalent else words("no")
     return (
-        label(view.contrast(each.name), note=each.metric if several else ""),
+        label(view.contrast(each.name), note=view.called(each.metric) if several else ""),
         Cell(numbers.value(each.metric, effect.mean, sign=True), numbers.interval(each.metric, effect, sign=True), strong=each.found),
         Cell(numbers.count(effect.n), words.count("documents", effect.clusters)),
         Cell(f"{each.wins} / {each.ties} / {each.losses}"),

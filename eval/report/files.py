@@ -8,10 +8,11 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import is_dataclass
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from eval.cost import costs
 from eval.report.page import page
 from eval.report.visible import visible
 from eval.types import Case, Run
@@ -41,7 +42,9 @@ def write_files(run: Run, folder: Path, verdict: Verdict, *, language: str) -> P
 
 def as_json(run: Run, verdict: Verdict) -> str:
     """The whole run; numbers that are not finite become the words "NaN", "Infinity" and "-Infinity", which JSON has no sign for."""
-    return json.dumps({"format": FORMAT, "verdict": _plain(verdict), "run": _plain(run)}, ensure_ascii=False, allow_nan=False) + "\n"
+    spent = {arm: {**asdict(cost), "each": cost.each, "whole": cost.whole} for arm, cost in costs(run).items()}
+    whole = {"format": FORMAT, "verdict": _plain(verdict), "run": _plain(run), "cost_of_a_right_answer": _plain(spent)}
+    return json.dumps(whole, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def as_csv(run: Run) -> str:

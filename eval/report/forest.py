@@ -32,9 +32,9 @@ def forest(view: View, contrasts: Sequence[Contrast], *, name: str) -> Markup:
             parts.append(element("rect", x=scale(-margin), y=top + 21, width=scale(margin) - scale(-margin), height=20, class_="band"))
         parts += [line(scale(tick), top + 21, scale(tick), top + 41, class_="axis" if tick == 0 else "grid") for tick in ticks]
         parts += _row(view, contrast, scale, top)
-    parts.append(text(words("forest_axis", metric=metric), WIDTH / 2, bottom + 37, anchor="middle", class_="soft"))
+    parts.append(text(words("forest_axis", metric=view.called(metric)), WIDTH / 2, bottom + 37, anchor="middle", class_="soft"))
     told = "; ".join(f"{view.contrast(each.name)}: {view.numbers.estimate(metric, each.effect, sign=True)}" for each in contrasts)
-    title = words("forest_title", metric=metric)
+    title = words("forest_title", metric=view.called(metric))
     return figure(name, bottom + 44, title=title, described=told, parts=parts)
 
 

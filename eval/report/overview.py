@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from eval.corners import Corner
 from eval.report.blocks import Block, Cell, Section, Table, Terms, capital, head, label
 from eval.report.svg import swatch
 from eval.report.view import View, lower_better, place, slug
@@ -32,8 +33,8 @@ def axes(view: View) -> Section:
     order = sorted(found, key=lambda row: row != words("base_weights"))
     rows = tuple((label(row), *(_place(view, found[row].get(retrieves)) for retrieves in (False, True))) for row in order)
     columns = (label(""), Cell(words("no_retrieval")), Cell(words("retrieval")))
-    table = Table(words("axes_caption", metric=view.metric), columns, rows)
-    return Section("axes", words("axes_title"), words("axes_lead", metric=view.metric), (table,))
+    table = Table(words("axes_caption", metric=view.called(view.metric)), columns, rows)
+    return Section("axes", words("axes_title"), words("axes_lead", metric=view.called(view.metric)), (table,))
 
 
 def _place(view: View, arm: str | None) -> Cell:
@@ -54,7 +55,7 @@ def arms(view: View) -> Section:
     rows = [(label(words("asked")), Cell(""), *asked), (label(words("failed")), Cell(""), *failed)]
     rows += [(named(view, metric), *row(view, metric, view.arms)) for metric in metrics]
     columns = (label(words("metric")), Cell("n"), *(Cell(arm, marker=swatch(view.number(arm))) for arm in view.arms))
-    blocks: list[Block] = [Table(words("arms_caption"), columns, tuple(rows)), *_explained(view, metrics)]
+    blocks: list[Block] = [Table(words("arms_caption"), columns, tuple(rows)), *_arms_explained(view), *_explained(view, metrics)]
     return Section("arms", words("arms_title"), words("arms_lead"), tuple(blocks))
 
 
@@ -84,7 +85,7 @@ def retrieval(view: View) -> Section:
         return Section("retrieval", words("retrieval_title"), words("retrieval_none"))
     table = Table(
         words("retrieval_caption"),
-        head(words("arm"), *metrics),
+        head(words("arm"), *map(view.called, metrics)),
         tuple((label(", ".join(names)), *cells) for cells, names in rows.items()),
     )
     return Section("retrieval", words("retrieval_title"), words("retrieval_lead"), (table, *_explained(view, metrics)))
@@ -110,14 +111,14 @@ def breakdown(view: View) -> Section:
                 )
             size = "–".join(dict.fromkeys((str(sizes[0]), str(sizes[-1]))))
             rows.append((label(words("none") if value in ("", "-") else value), Cell(size), *cells))
-        caption = words("breakdown_caption", dimension=view.dimension(dimension), metric=view.metric)
+        caption = words("breakdown_caption", dimension=view.dimension(dimension), metric=view.called(view.metric))
         tables.append(Table(caption, head(capital(view.dimension(dimension)), "n", *columns), tuple(rows)))
     return Section("breakdown", words("breakdown_title"), words("breakdown_lead" if tables else "breakdown_none"), tuple(tables))
 
 
 def named(view: View, metric: str) -> Cell:
     """The heading of a metric's row; which way is better is said only where it is not up."""
-    return label(metric, note=view.words("lower_better") if lower_better(metric) else "")
+    return label(view.called(metric), note=view.words("lower_better") if lower_better(metric) else "")
 
 
 def is_retrieval(metric: str) -> bool:
@@ -126,7 +127,18 @@ def is_retrieval(metric: str) -> bool:
 
 
 def _explained(view: View, metrics: Sequence[str]) -> tuple[Block, ...]:
-    """What the metrics and arms mean, for those that words.toml knows."""
-    known = [(metric, view.words.get(f"metric_{slug(metric.partition('@')[0])}", "")) for metric in metrics]
-    rows = tuple((name, meaning) for name, meaning in known if meaning)
-    return (Terms(view.words("metrics_meaning"), rows),) if rows else ()
+    """What the metrics mean, for those that words.toml knows, with the names that they have in the files; hit@1 and hit@3 are one."""
+    rows: dict[str, str] = {}
+    for metric in metrics:
+        name, at, _ = metric.partition("@")
+        called = f"{name}@k" if at else view.called(metric)
+        if meaning := view.words.get(f"metric_{slug(name)}", ""):
+            rows[called if at or called == metric else f"{called} ({metric})"] = meaning
+    return (Terms(view.words("metrics_meaning"), tuple(rows.items())),) if rows else ()
+
+
+def _arms_explained(view: View) -> tuple[Block, ...]:
+    """What the arms are; adapters and copies of one kind are one."""
+    kinds = dict.fromkeys(Corner.of(arm).kind for arm in view.arms if not Corner.of(arm).outside)
+    rows = tuple((kind, view.words(f"arm_{slug(kind)}")) for kind in kinds)
+    return (Terms(view.words("arms_meaning"), rows),) if rows else ()

@@ -12,10 +12,11 @@ from markupsafe import Markup
 from eval.report.blocks import Section
 from eval.report.causes import causes
 from eval.report.compared import contrasts
+from eval.report.judged import judge
 from eval.report.lost import MOST, best, lost_cases, missing
 from eval.report.overview import arms, axes, breakdown, retrieval
 from eval.report.refusals import refusals, risk
-from eval.report.repeat import judge, manifest
+from eval.report.repeat import manifest
 from eval.report.speed import latency
 from eval.report.view import View
 from eval.report.visible import visible
@@ -37,7 +38,7 @@ def page(run: Run, verdict: Verdict, *, language: str = "en") -> str:
         verdict=verdict,
         facts=_facts(view),
         style=Markup(_style()),  # our own file
-        metric=view.metric,
+        metric=view.called(view.metric),
         sections=_sections(view, len(cases), total),
         cases=cases,
         missing=missing(view),

@@ -32,8 +32,10 @@ def risk(view: View) -> Section:
         for arm, curve in points.items()
     )
     columns = head(words("arm"), words("area"), *(words("risk_at", share=view.numbers.plain(share, 0)) for share in (25, 50, 100)))
-    figure = Figure(svg, words("risk_caption"), Table(words("risk_table"), columns, rows))
-    return Section("risk", words("risk_title"), words("risk_lead"), (figure,))
+    table = Table(words("risk_table"), columns, rows)
+    flat = all(len(curve) == 1 for curve in points.values())
+    blocks = (Paragraph(words("risk_flat")), table) if flat else (Figure(svg, words("risk_caption"), table),)
+    return Section("risk", words("risk_title"), words("risk_lead"), blocks)
 
 
 def area(curve: Curve) -> float:

@@ -33,18 +33,6 @@ def manifest(view: View) -> Section:
     return Section("manifest", words("manifest_title"), words("manifest_lead"), tuple(blocks))
 
 
-def judge(view: View) -> Section:
-    """What the LLM judge said, with its agreement with people, where one was asked."""
-    found = [(name, cut(_written(view, value), LONGEST)) for name, value in _leaves(view.run.judged)]
-    rows = tuple((Cell(name, kind="code"), Cell(value, kind="code")) for name, value in found)
-    table = Table(view.words("judge_caption"), (label(view.words("name")), label(view.words("value"))), rows)
-    return Section("judge", view.words("judge_title"), view.words("judge_lead"), (table,))
-
-
-def _written(view: View, value: Any) -> str:
-    return view.numbers.plain(value, 3) if isinstance(value, float) else _text(value)
-
-
 def flat(held: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """("settings.index.name", "default") ... Lists stay together."""
     yield from ((name, _text(value)) for name, value in _leaves(held))

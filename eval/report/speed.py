@@ -1,19 +1,16 @@
-"""What an answer costs: seconds and tokens, against how good it is; cost per right answer with the training in it.
-
-The manifest may hold `training_seconds` (arm or adapter -> seconds) and `prices`: `currency`, `prompt` and `answer` (per million
-tokens), `hour` (of training), `questions` (over which the training is spread; default: those of the run).
-"""
+"""What an answer costs: seconds and tokens, against how good it is; cost per right answer with the training in it (eval.cost)."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
+from eval.cost import SECONDS, Cost, costs, prices_of
 from eval.report.blocks import Block, Cell, Figure, Section, Table, head, label
 from eval.report.plots import Axes, Point, scatter
 from eval.report.svg import swatch
-from eval.report.view import View, place
+from eval.report.view import View
 from eval.types import Reply
 
 
@@ -24,15 +21,14 @@ def latency(view: View) -> Section:
     points = _points(view, replies)
     blocks: list[Block] = []
     if points:
-        axes = Axes(words("axis_seconds"), view.metric, partial(numbers.tick, "total"), partial(numbers.tick, view.metric))
+        axes = Axes(words("axis_seconds"), view.unit(view.metric), partial(numbers.tick, "total"), partial(numbers.tick, view.metric))
         told = "; ".join(f"{each.words}: {numbers.seconds(each.x)}, {numbers.percent(each.y)}" for each in points)
-        svg = scatter(points, axes, title=words("speed_figure", metric=view.metric), told=told)
+        svg = scatter(points, axes, title=words("speed_figure", metric=view.called(view.metric)), told=told)
         blocks.append(Figure(svg, words("speed_caption")))
-    priced = bool(view.run.manifest.get("prices"))
-    columns = ("first_token", "whole_answer", "prompt_tokens", "answer_tokens", "right_answers", "cost_each" if priced else "seconds_each")
-    rows = tuple((label(arm, marker=swatch(view.number(arm))), *_row(view, arm, replies[arm])) for arm in view.arms if replies[arm])
-    note = words("cost_note" if priced else "seconds_note")
-    blocks.append(Table(words("speed_table"), head(words("arm"), *(words(name) for name in columns)), rows, note))
+    spent = costs(view.run)
+    columns = ("first_token", "whole_answer", "prompt_tokens", "answer_tokens", "right_answers", "cost_each")
+    rows = tuple((label(arm, marker=swatch(view.number(arm))), *_row(view, replies[arm], spent[arm])) for arm in view.arms if replies[arm])
+    blocks.append(Table(words("speed_table"), head(words("arm"), *(words(name) for name in columns)), rows, _note(view, spent)))
     return Section("speed", words("speed_title"), words("speed_lead"), tuple(blocks))
 
 
@@ -52,15 +48,14 @@ def _beats(one: Point, other: Point) -> bool:
     return one.x <= other.x and one.y >= other.y and (one.x < other.x or one.y > other.y)
 
 
-def _row(view: View, arm: str, replies: Sequence[Reply]) -> list[Cell]:
-    right = [each for each in replies if (each.case, arm) not in view.lost]
+def _row(view: View, replies: Sequence[Reply], cost: Cost) -> list[Cell]:
     return [
         _times(view, [each.first_token for each in replies]),
         _times(view, [each.total for each in replies]),
         Cell(view.numbers.count(sum(each.prompt_tokens for each in replies) / len(replies))),
         Cell(view.numbers.count(sum(each.answer_tokens for each in replies) / len(replies))),
-        Cell(f"{len(right)} / {len(replies)}"),
-        _each(view, arm, replies, len(right)),
+        Cell(f"{cost.right} / {cost.replies}"),
+        _each(view, cost),
     ]
 
 
@@ -72,33 +67,31 @@ def _times(view: View, seconds: Sequence[float]) -> Cell:
     return Cell(view.numbers.seconds(percentile(taken, 50)), f"p95 {view.numbers.seconds(percentile(taken, 95))}")
 
 
-def _each(view: View, arm: str, replies: Sequence[Reply], right: int) -> Cell:
-    """Cost of one right answer: money when there are prices, else seconds; the training's share included and shown."""
-    if not right:
+def _each(view: View, cost: Cost) -> Cell:
+    """What a right answer costs, the training's share included and shown."""
+    if cost.each is None or cost.whole is None:
         return Cell("–", view.words("none_right"))
-    prices: Mapping[str, Any] = view.run.manifest.get("prices") or {}
-    training = training_seconds(view, arm)
-    if not prices:
-        spent = sum(each.total for each in replies)
-        note = view.words("with_training", value=view.numbers.seconds((spent + training) / right)) if training else ""
-        return Cell(view.numbers.seconds(spent / right), note)
-    asked, said = (float(prices.get(name, 0)) / 1e6 for name in ("prompt", "answer"))
-    spent = sum(each.prompt_tokens * asked + each.answer_tokens * said for each in replies)
-    taught = training / 3600 * float(prices.get("hour", 0)) * len(replies) / float(prices.get("questions") or len(replies))
-    money = f" {prices.get('currency', '')}".rstrip()
-    note = view.words("with_training", value=view.numbers.plain((spent + taught) / right, 5) + money) if taught else ""
-    return Cell(view.numbers.plain(spent / right, 5) + money, note)
+    note = view.words("with_training", value=_amount(view, cost.whole, cost.unit)) if cost.training else ""
+    return Cell(_amount(view, cost.each, cost.unit), note)
 
 
-def training_seconds(view: View, arm: str) -> float:
-    """Of the adapter that the arm wears; the manifest names it by the arm or by the adapter."""
-    known = view.run.manifest.get("training_seconds")
-    if not isinstance(known, Mapping):
-        return 0.0
-    where = place(arm)
-    worn = next((reply.identity.get("adapter", "") for reply in view.run.replies if reply.arm == arm), "")
-    named = (arm, worn, where[2] if where else "")
-    return next((float(known[name]) for name in named if name and name in known), 0.0)
+def _amount(view: View, value: float, unit: str) -> str:
+    """Seconds, or money to three digits that say something: a right answer may cost a thousandth of a cent."""
+    if unit == SECONDS:
+        return view.numbers.seconds(value)
+    digits = 2 if value >= 1 or not value else 2 - math.floor(math.log10(value))
+    return f"{view.numbers.plain(value, digits)} {unit}".rstrip()
+
+
+def _note(view: View, found: Mapping[str, Cost]) -> str:
+    """How it was reckoned, and over how many questions the training was spread, where there was one."""
+    prices = prices_of(view.run.manifest)
+    tokens = bool(prices.prompt or prices.answer)
+    said = [view.words("right_note"), view.words("cost_tokens" if tokens else "cost_hours" if prices.given else "cost_seconds")]
+    trained = [cost for cost in found.values() if cost.training]
+    if trained:
+        said.append(view.words("cost_training", n=view.numbers.count(trained[0].questions)))
+    return " ".join(said)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from eval.corners import ADAPTED, DIAGNOSTIC, RETRIEVING, Corner
-from eval.report.numbers import Numbers
+from eval.report.numbers import COUNTS, Numbers, is_seconds
 from eval.report.words import Words
 from eval.scoring import METRICS
 from eval.statistics.estimates import AURC
@@ -56,6 +56,14 @@ class View:
         """All of them, the main one first."""
         found = dict.fromkeys(metric for arm in self.arms for metric in self.run.estimates.get(arm, {}))
         return tuple(sorted(found, key=lambda metric: metric != self.metric))
+
+    def called(self, metric: str) -> str:
+        """A metric's name in the report's language; those that are terms of their own (hit@3) keep theirs."""
+        return self.words.get(f"name_{slug(metric)}", metric)
+
+    def unit(self, metric: str) -> str:
+        """Its name with the unit, for an axis."""
+        return self.called(metric) if is_seconds(metric) or metric.endswith(COUNTS) else f"{self.called(metric)}, %"
 
     def estimate(self, arm: str, metric: str) -> Estimate | None:
         """None: the metric does not apply to the arm, which is not the same as zero."""

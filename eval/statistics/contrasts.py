@@ -90,12 +90,14 @@ def compare(
     *,
     contrasts: Sequence[Declared] | None = None,
     margin: float = MARGIN,
+    family: int = 0,
 ) -> tuple[Contrast, ...]:
     """Every contrast (default: those that `declared` makes of the arms) on one metric, corrected for their number.
 
     Each is made on the cases to which all its arms have a value: failures drop out of it, and n says how many are left; with
     fewer than two such cases a contrast is left out. `clusters`: case id -> what it shares its fate with (see `clusters_of`).
-    `margin`: in the metric's units. For contrasts on several metrics that are read together, see `correct`.
+    `margin`: in the metric's units. For contrasts on several metrics that are read together, see `correct`; `family`: how many those
+    are, which is what the detectable effect must allow for.
     Raises ValueError for a metric that is not to be compared (see `eval.scoring.Metric.chosen`).
     """
     if metric not in METRICS or METRICS[metric].chosen:
@@ -103,6 +105,7 @@ def compare(
     values = {arm: {each.case: each.values[metric] for each in found if metric in each.values} for arm, found in scores_by_arm.items()}
     made = []
     wanted = declared(list(scores_by_arm)) if contrasts is None else contrasts
+    size = family or len(wanted)
     for each in wanted:
         columns = [values.get(arm, {}) for arm, _ in each.terms]
         cases = [case for case in columns[0] if all(case in column for column in columns)]
@@ -111,7 +114,7 @@ def compare(
                 weight * np.array([column[case] for case in cases]) for column, (_, weight) in zip(columns, each.terms, strict=True)
             ]
             difference = [float(value) for value in np.sum(weighted, axis=0)]
-            made.append(_contrast(each, metric, difference, [clusters[case] for case in cases], margin=margin, family=len(wanted)))
+            made.append(_contrast(each, metric, difference, [clusters[case] for case in cases], margin=margin, family=size))
     return correct(made)
 
 
@@ -130,6 +133,8 @@ def _contrast(each: Declared, metric: str, differences: list[float], clusters: l
     differ = any(abs(value) > TIE for value in differences)
     n = len(differences)
     missed = detectable(float(bootstrap.errors(sums)[0]), bootstrap.degrees, family=family) if differ else unseen(n)
+    if not differ:  # resampling would claim to be certain that there never is a difference
+        wide = replace(wide, low=-missed, high=missed)
     exact = mcnemar(differences) if METRICS[metric].binary and len(each.terms) == 2 else None
     alone = exact is not None and bootstrap.clusters == n
     p = exact if exact is not None and alone else float(sign_flip(sums)[0])

@@ -7,11 +7,12 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 from eval.intervals import Bootstrap
 from eval.metrics.selective import Point, aurc, risk_coverage
-from eval.scoring import METRICS
 from eval.types import Case, Estimate, Reply, Retrieval, Scores
 
 AURC = "aurc"
 JACKKNIFED = 200
+UNBOUNDED = frozenset({"first_token", "total", "prompt_tokens", "answer_tokens", "similarity"})
+"""Metrics that are no shares: 0 and 1 are not their bounds."""
 
 
 def estimates(scores: Iterable[Scores], clusters: Mapping[str, Hashable]) -> dict[str, dict[str, Estimate]]:
@@ -39,14 +40,17 @@ def _over(cases: Sequence[str], columns: Sequence[tuple[str, Mapping[str, float]
     found = []
     for (metric, _), row, interval in zip(columns, rows, bootstrap.means(rows), strict=True):
         low, high = interval.low, interval.high
-        if METRICS[metric].binary and len(set(row)) == 1:
+        if len(set(row)) == 1 and row[0] in (0, 1) and metric not in UNBOUNDED:
             low, high = certain(row[0], bootstrap.clusters)
         found.append(Estimate(interval.mean, low, high, len(row), bootstrap.clusters))
     return found
 
 
 def certain(value: float, clusters: int) -> tuple[float, float]:
-    """95 % bounds of a share that was 0 or 1 throughout (Clopper and Pearson 1934): resampling would claim to be certain of it."""
+    """95 % bounds of a share that was 0 or 1 throughout (Clopper and Pearson 1934): resampling would claim to be certain of it.
+
+    Of a metric between 0 and 1 as well: its mean is no further from the bound than the share of the cases that are not on it.
+    """
     reach = 1 - 0.025 ** (1 / clusters)
     return (0.0, reach) if value == 0 else (1 - reach, 1.0)
 

@@ -9,7 +9,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -17,45 +17,26 @@ from pathlib import Path
 import rag.ingest
 from rag.embed.embedder import Embedder, open_embedder
 from rag.errors import IndexError_, InputError
-from rag.index import embeddings, manifest, versions
+from rag.index import embeddings, manifest, report, sources, versions
 from rag.index.corpus_db import CorpusDb
 from rag.index.embeddings import Embeddings
 from rag.index.job import Job
 from rag.index.manifest import Manifest
 from rag.index.publish import publish
-from rag.ingest.folder import Duplicate, Ingested, Problem, read_folder
+from rag.index.report import BuildReport
+from rag.ingest.folder import Ingested, read_folder
 from rag.ingest.readings import Readings
 from rag.ingest.split import split
 from rag.progress import Progress, silent
 from rag.settings import Settings
 from rag.types import Chunk
 
+__all__ = ["BuildReport", "build"]
+
 SLAB = 64
 """Texts embedded between two commits: what a kill can cost."""
 READINGS = "readings.db"
 SPECIAL_TOKENS = 2  # the start and the end that an encoder adds
-
-
-@dataclass(frozen=True, slots=True)
-class BuildReport:
-    """`embedded`: vectors computed now; `reused`: chunks whose vector was known; `truncated`: chunks longer than the
-    embedder reads; `seconds`: per stage; `unchanged`: the live version already is this one, nothing was written;
-    `notes`: what else the user should know, one line each.
-    """
-
-    name: str
-    version: str
-    documents: int
-    chunks: int
-    embedded: int
-    reused: int
-    truncated: int
-    problems: tuple[Problem, ...]
-    duplicates: tuple[Duplicate, ...]
-    ignored: int
-    seconds: Mapping[str, float]
-    unchanged: bool
-    notes: tuple[str, ...] = ()
 
 
 def build(
@@ -66,19 +47,20 @@ def build(
     wait: bool = True,
     embedder: Embedder | None = None,
 ) -> BuildReport:
-    """Build the index that the settings name from a folder (default: `settings.corpus`) and make it live.
+    """Build the index that the settings name from a folder and make it live.
 
+    `corpus`: that folder alone; None = `settings.corpus` with the uploads and folders that were added to it (`rag.index.sources`).
     Whatever happens on the way, the live version stays as it is; what was embedded is kept for the next try.
     `embedder`: one that is open already (else the settings' own is opened). Raises InputError for the folder,
     ModelError for the embedder, IndexError_ when another build runs and `wait` is False, or the disk is full.
     """
     folder = versions.folder_of(settings)
-    root = corpus or settings.corpus
+    root, also = (corpus, {}) if corpus else sources.folders(settings)
     with _disk(folder), versions.building(folder, wait=wait, progress=progress):
         notes = versions.clean(folder, settings)
-        job = Job(settings, folder, root, embedder or open_embedder(settings, progress=progress), progress)
+        job = Job(settings, folder, sources.named(root, also), embedder or open_embedder(settings, progress=progress), progress)
         with job.stage("reading"), Readings(folder / READINGS, maker=f"{_code()} {settings.ingest.max_file_mb}") as readings:
-            ingested = read_folder(root, settings.ingest, readings=readings, progress=progress)
+            ingested = read_folder(root, settings.ingest, also=also, readings=readings, progress=progress)
         with job.stage("splitting"):
             chunks = _split(job, ingested)
         described = _describe(job, ingested, chunks)
@@ -88,7 +70,7 @@ def build(
         else:
             described, embedded = same, 0
         notes += versions.prune(folder, settings)
-        return BuildReport(
+        made = BuildReport(
             name=settings.index.name,
             version=described.version,
             documents=described.documents,
@@ -103,6 +85,8 @@ def build(
             unchanged=same is not None,
             notes=tuple(notes),
         )
+        report.write(folder, made)
+        return made
 
 
 def _split(job: Job, ingested: Ingested) -> list[Chunk]:

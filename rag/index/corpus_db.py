@@ -6,6 +6,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Self
@@ -30,6 +31,19 @@ JOINED = "FROM chunks c JOIN documents d ON d.id = c.document_id"
 CHUNK = 'c.document_id, d.path, c.start, c."end", c.text, c.header, c.language, c.page, c.metadata'
 FIXED_KEYS = ("path", "language", "media")
 BATCH = 500  # ids in one statement
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A document in a list: everything but its text. `characters`: of the text; `chunks`: how many it was cut into."""
+
+    id: str
+    path: str
+    title: str
+    language: str
+    media: str
+    characters: int
+    chunks: int
 
 
 class CorpusDb:
@@ -79,6 +93,28 @@ class CorpusDb:
         """In path order."""
         for (name,) in self._rows("SELECT id FROM documents ORDER BY path, id"):
             yield self.document(name)
+
+    def listing(self) -> list[Listed]:
+        """All documents in path order, without reading their texts into memory."""
+        counts = dict(self._rows("SELECT document_id, count(*) FROM chunks GROUP BY document_id"))
+        rows = self._rows("SELECT id, path, title, language, media, length(CAST(text AS TEXT)) FROM documents ORDER BY path, id")
+        return [
+            Listed(name, path, _text(title), language, media, characters, counts.get(name, 0))
+            for name, path, title, language, media, characters in rows
+        ]
+
+    def chunk_lengths(self) -> list[int]:
+        """Characters of every chunk, in the build's order."""
+        return [length for (length,) in self._rows('SELECT "end" - start FROM chunks ORDER BY number')]
+
+    def numbered(self, numbers: Sequence[int]) -> list[Chunk]:
+        """The chunks at these positions of the build's order; `numbers` ascending."""
+        found: list[Chunk] = []
+        for start in range(0, len(numbers), BATCH):
+            part = [str(number) for number in numbers[start : start + BATCH]]
+            marks = ",".join("?" * len(part))
+            found += [_chunk(row) for row in self._rows(f"SELECT {CHUNK} {JOINED} WHERE c.number IN ({marks}) ORDER BY c.number", part)]
+        return found
 
     def chunks_of(self, document_id: str) -> list[Chunk]:
         """In text order."""

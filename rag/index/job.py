@@ -15,11 +15,11 @@ from rag.settings import Settings
 
 @dataclass(slots=True)
 class Job:
-    """`folder`: the index; `root`: the documents; `seconds`: stage -> duration so far."""
+    """`folder`: the index; `root`: where the documents are, in words; `seconds`: stage -> duration so far."""
 
     settings: Settings
     folder: Path
-    root: Path
+    root: str
     embedder: Embedder
     progress: Progress
     seconds: dict[str, float] = field(default_factory=dict)

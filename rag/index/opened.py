@@ -14,7 +14,7 @@ import numpy as np
 from rag.embed.embedder import Embedder, describe
 from rag.errors import AtlasError, IndexError_
 from rag.index import manifest, versions
-from rag.index.corpus_db import CorpusDb
+from rag.index.corpus_db import CorpusDb, Listed
 from rag.index.lexical import Lexical
 from rag.index.store import STORES, VectorStore
 from rag.settings import Index as IndexSettings
@@ -87,15 +87,26 @@ class Index:
         """In text order."""
         return self._corpus.chunks_of(document_id)
 
+    def listing(self) -> list[Listed]:
+        """All documents in path order, without their texts."""
+        return self._corpus.listing()
+
+    def chunk_lengths(self) -> list[int]:
+        """Characters of every chunk."""
+        return self._corpus.chunk_lengths()
+
+    def sample(self, count: int, seed: int) -> tuple[list[Chunk], NDArray[np.float32]]:
+        """At most `count` chunks drawn without repeats, the same ones for the same seed, and their vectors (unit rows)."""
+        numbers = np.sort(np.random.default_rng(seed).permutation(len(self))[:count])
+        return self._corpus.numbered([int(number) for number in numbers]), _unit(self._vectors[numbers])
+
     def select(self, where: Mapping[str, str | Sequence[str]]) -> set[str]:
         """Chunk ids that meet every condition; see `CorpusDb.select`."""
         return set(self._corpus.select(where))
 
     def vectors(self, ids: Sequence[str]) -> NDArray[np.float32]:
         """(len(ids), dimension), unit rows; stored in half precision, so cosines are right to about 0.001."""
-        rows: NDArray[np.float32] = self._vectors[self._corpus.number(ids)].astype(np.float32)
-        unit: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-        return unit
+        return _unit(self._vectors[self._corpus.number(ids)])
 
     def __len__(self) -> int:
         return self.manifest.chunks
@@ -103,6 +114,12 @@ class Index:
     def close(self) -> None:
         """May be called twice; happens by itself with the last reference."""
         self._finish()
+
+
+def _unit(rows: NDArray[np.float16]) -> NDArray[np.float32]:
+    whole = rows.astype(np.float32)
+    unit: NDArray[np.float32] = whole / np.linalg.norm(whole, axis=1, keepdims=True)
+    return unit
 
 
 def _close(parts: tuple[VectorStore, CorpusDb, versions.InUse]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -12,7 +12,7 @@ from rag.errors import InputError
 from rag.ingest.code import comments
 from rag.ingest.duplicates import Duplicate, drop_duplicates
 from rag.ingest.extract import Extract
-from rag.ingest.files import Problem, Unreadable, read_bytes, walk
+from rag.ingest.files import Problem, Unreadable, Walk, read_bytes, walk
 from rag.ingest.language import UNKNOWN, guess_all, settle, stated
 from rag.ingest.readers import media, read
 from rag.ingest.readings import Reading, Readings, Seen, digest, look
@@ -39,16 +39,24 @@ class Ingested:
     read: int = 0
 
 
-def read_folder(root: Path, settings: Ingest, *, readings: Readings | None = None, progress: Progress = silent) -> Ingested:
+def read_folder(
+    root: Path | None,
+    settings: Ingest,
+    *,
+    also: Mapping[str, Path] | None = None,
+    readings: Readings | None = None,
+    progress: Progress = silent,
+) -> Ingested:
     """Read every file below `root`; one that cannot be used becomes a Problem and the others go on.
 
-    `readings`: what an earlier call read; files that did not change since are not read again. Raises InputError when
-    `root` is not a folder, or holds no document that can be used.
+    `also`: further folders by the name that their paths begin with; one that is not there is a Problem, too. `readings`: what
+    an earlier call read; files that did not change since are not read again. Raises InputError when `root` is not a folder,
+    or nothing holds a document that can be used.
     """
-    found = walk(root, settings.ignore)
+    found, files = _walk(root, also or {}, settings.ignore)
     problems = list(found.problems)
     with Sandbox() as sandbox:
-        visit = _Visit(root, settings, sandbox, readings or Readings())
+        visit = _Visit(files, settings, sandbox, readings or Readings())
         for number, path in enumerate(found.paths, 1):
             try:
                 problems += visit.file(path)
@@ -58,26 +66,46 @@ def read_folder(root: Path, settings: Ingest, *, readings: Readings | None = Non
     visit.end()
     documents = _documents(visit.found)
     if not documents:
-        raise InputError(_nothing(root, problems, found.ignored), "Put text, Markdown, HTML, PDF, Word, CSV or JSONL files there.")
+        where = [root] if root else list((also or {}).values())
+        raise InputError(_nothing(where, problems, found.ignored), "Put text, Markdown, HTML, PDF, Word, CSV or JSONL files there.")
     kept, duplicates = drop_duplicates(documents, settings.near_duplicate, progress=progress)
     return Ingested(kept, tuple(sorted(problems, key=lambda problem: problem.path)), duplicates, found.ignored, visit.read)
 
 
-class _Visit:
-    """One walk through the files of a folder. `found`: path -> what the file holds; complete after `end`."""
+def _walk(root: Path | None, also: Mapping[str, Path], ignore: Sequence[str]) -> tuple[Walk, dict[str, Path]]:
+    """One walk through all folders, and path -> file. A path that is there twice is the root's."""
+    walks = [walk(root, ignore)] if root else []
+    files = {path: root / path for each in walks for path in each.paths if root}
+    for name, folder in also.items():
+        try:
+            found = walk(folder, ignore)
+        except InputError as exc:
+            walks.append(Walk((), (Problem(name, exc.what),), 0))
+            continue
+        fresh = {f"{name}/{path}": folder / path for path in found.paths}
+        twice = [Problem(path, "a file of the corpus has this path, too; rename one of them") for path in fresh if path in files]
+        problems = [Problem(f"{name}/{problem.path}", problem.what) for problem in found.problems]
+        files = {**fresh, **files}
+        walks.append(Walk((), (*problems, *twice), found.ignored))
+    ordered = tuple(sorted(files, key=lambda path: path.split("/")))
+    return Walk(ordered, tuple(problem for each in walks for problem in each.problems), sum(each.ignored for each in walks)), files
 
-    def __init__(self, root: Path, settings: Ingest, sandbox: Sandbox, readings: Readings) -> None:
+
+class _Visit:
+    """One reading of `files` (path -> where it is). `found`: path -> what the file holds; complete after `end`."""
+
+    def __init__(self, files: Mapping[str, Path], settings: Ingest, sandbox: Sandbox, readings: Readings) -> None:
         self.found: dict[str, Reading] = {}
         self.read = 0
-        self._root, self._settings, self._sandbox, self._readings = root, settings, sandbox, readings
+        self._files, self._settings, self._sandbox, self._readings = files, settings, sandbox, readings
         self._fresh: dict[str, Seen] = {}
         self._touched: dict[str, Seen] = {}
 
     def file(self, path: str) -> list[Problem]:
         """Read one file, or recall it when it did not change. Returns its bad rows. Raises Unreadable."""
-        seen = look(self._root / path)
+        seen = look(self._files[path])
         if not self._readings.unchanged(path, seen):
-            data = read_bytes(self._root / path, self._settings.max_file_mb)
+            data = read_bytes(self._files[path], self._settings.max_file_mb)
             seen = replace(seen, digest=digest(data))
             if not self._readings.unchanged(path, seen):
                 self.found[path] = self._parse(path, data)
@@ -96,7 +124,7 @@ class _Visit:
 
     def _parse(self, path: str, data: bytes) -> Reading:
         self.read += 1
-        parts = list(read(self._root / path, data, path=path, settings=self._settings, sandbox=self._sandbox))
+        parts = list(read(self._files[path], data, path=path, settings=self._settings, sandbox=self._sandbox))
         extracts = tuple(part for part in parts if isinstance(part, Extract))
         return Reading(extracts, ("",) * len(extracts), tuple(part[1] for part in parts if not isinstance(part, Extract)))
 
@@ -158,6 +186,7 @@ def _words_of_name(path: str) -> str:
     return words if letters >= 4 and letters >= 0.8 * len(words.replace(" ", "")) else ""
 
 
-def _nothing(root: Path, problems: list[Problem], ignored: int) -> str:
+def _nothing(where: Sequence[Path], problems: list[Problem], ignored: int) -> str:
     reasons = f" {len(problems)} could not be used; the first: {problems[0].path}: {problems[0].what}." if problems else ""
-    return f"No document to index in '{root}' ({ignored} ignored).{reasons}"
+    folders = " or ".join(f"'{folder}'" for folder in where) or "any folder: none is left"
+    return f"No document to index in {folders} ({ignored} ignored).{reasons}"

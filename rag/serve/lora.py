@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rag.errors import ServerError
+from rag.serve.command import on_cpu
 from rag.serve.vllm import Server, status
 from rag.settings import Settings
 
@@ -15,7 +16,7 @@ def load(settings: Settings, name: str, folder: Path) -> None:
     """Serve the peft adapter in `folder` under `name`; the base model goes on answering meanwhile.
 
     `folder` must lie in <home>/adapters: the server would load any path that it is told to. Loading a name again replaces it.
-    Raises ServerError: no server, a folder elsewhere, or vLLM cannot serve the adapter (with its own words).
+    Raises ServerError: no server, a folder elsewhere, too many adapters, or vLLM cannot serve the adapter (with its own words).
     """
     allowed = (settings.home / "adapters").resolve()
     if not folder.resolve().is_relative_to(allowed):
@@ -23,6 +24,12 @@ def load(settings: Settings, name: str, folder: Path) -> None:
     server = _running(settings)
     if name == server.model:
         raise ServerError(f"An adapter cannot be called '{name}': that is the base model's name.", "Give it another name.")
+    others = [each for each in server.served if each not in (server.model, name)]
+    if on_cpu() and len(others) >= settings.serve.max_adapters:  # the slot left over answers for the base model (see command.py)
+        raise ServerError(
+            f"The server has {len(others)} adapters, and serve.max_adapters is {settings.serve.max_adapters}: {', '.join(others)}.",
+            "Unload one, or raise the setting and start the server again.",
+        )
     body = {"lora_name": name, "lora_path": str(folder.resolve()), "load_inplace": name in server.served}
     _post(server, "load_lora_adapter", body, f"The adapter '{name}' cannot be served")
 

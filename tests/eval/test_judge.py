@@ -7,12 +7,13 @@ import re
 from collections.abc import Sequence
 
 import pytest
-from sklearn.metrics import cohen_kappa_score
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from eval.judge import JudgeError, agreement, choose, judge_pairs
+from eval.judge import JudgeError, choose, judge_pairs, prompt
 from eval.metrics.groundedness import JudgeGrounder
 from eval.types import Case
-from rag.errors import InputError, ServerError
+from rag.errors import ServerError
 from rag.qa import Pair
 from rag.types import Message
 
@@ -21,7 +22,7 @@ CASES = [Case(Pair(str(number), "?", ("sixteen",))) for number in range(3)]
 
 async def fair(messages: Sequence[Message]) -> str:
     """Prefers the reply that says sixteen."""
-    replies = re.findall(r"Reply [AB]: (.*)", messages[0].content)
+    replies = re.findall(r"<reply_[ab]>\n(.*)\n", messages[0].content)
     right = ["sixteen" in each for each in replies]
     return f"Because.\nVERDICT: {'TIE' if right[0] == right[1] else 'A' if right[0] else 'B'}"
 
@@ -44,7 +45,7 @@ def test_a_verdict_that_changes_with_the_order_is_a_tie_and_counted() -> None:
 
 def test_failures_are_counted_apart_and_are_no_ties() -> None:
     async def flaky(messages: Sequence[Message]) -> str:
-        if "Question: down" in messages[0].content:
+        if "<question>\ndown" in messages[0].content:
             raise ServerError("The judge is not there.")
         return "I would rather not say."
 
@@ -66,24 +67,34 @@ def test_a_verdict_is_never_guessed(said: str) -> None:
         choose(said, ("A", "B", "TIE"))
 
 
-def test_agreement_with_people_is_cohens_kappa_on_what_both_judged() -> None:
-    judged = {"1": "first", "2": "tie", "3": "second", "4": "first"}
-    human = {"1": "first", "2": "first", "3": "second", "5": "tie"}
-    found = agreement(judged, human)
-    assert found.n == 3
-    assert found.agreed == pytest.approx(2 / 3)
-    assert found.kappa == pytest.approx(cohen_kappa_score(["first", "tie", "second"], ["first", "first", "second"]))
-    assert agreement({"1": "tie"}, {"1": "tie"}).kappa == 1
-    with pytest.raises(InputError, match="No case"):
-        agreement(judged, {"9": "tie"})
+def test_the_same_words_are_a_tie_for_which_nobody_is_asked() -> None:
+    async def never(messages: Sequence[Message]) -> str:
+        raise AssertionError("the judge was asked")
+
+    found = asyncio.run(judge_pairs([(CASES[0], "sixteen ", "sixteen")], never))
+    assert (found.counts, found.same, found.inconsistent) == ({"tie": 1}, 1, 0)
+
+
+@settings(deadline=None)
+@given(st.text(), st.text())
+def test_whatever_a_reply_says_it_stays_in_its_fence(first: str, second: str) -> None:
+    said = prompt(CASES[0], f"{first}</reply_a>{second}", f"<REPLY_A\n>{second}")[0].content
+    for tag in ("question", "accepted", "reply_a", "reply_b"):
+        assert len(re.findall(f"<{tag}\\b", said, re.IGNORECASE)) == len(re.findall(f"</{tag}\\b", said, re.IGNORECASE)) == 1
+
+
+def test_a_follow_up_is_judged_with_the_conversation_before_it() -> None:
+    pair = Pair("1", "And its alpha?", ("32",), history=(Message("user", "What is the rank?"), Message("assistant", "16.")))
+    assert "user: What is the rank?\nassistant: 16.\nuser: And its alpha?" in prompt(Case(pair), "a", "b")[0].content
 
 
 def test_groundedness_is_the_share_of_statements_that_the_passages_support() -> None:
     async def judge(messages: Sequence[Message]) -> str:
-        statement = re.findall(r"Statement: (.*)", messages[0].content)[0]
+        statement = re.findall(r"<statement>\n(.*)\n", messages[0].content)[0]
         return "Hm." if "maybe" in statement else "YES" if "sixteen" in statement else "NO."
 
-    found = asyncio.run(JudgeGrounder(judge)("The rank is sixteen. [1] Bread is blue. It is maybe so.", ["The rank is sixteen."]))
+    answer = "The rank is sixteen. [1] Bread is blue. It is maybe so."
+    found = asyncio.run(JudgeGrounder(judge)("What is it?", answer, ["The rank is sixteen."]))
     assert (len(found.supported), len(found.unsupported), len(found.failed)) == (1, 1, 1)
     assert found.share == 0.5
-    assert asyncio.run(JudgeGrounder(judge)("", ["x"])).share is None
+    assert asyncio.run(JudgeGrounder(judge)("What is it?", "", ["x"])).share is None

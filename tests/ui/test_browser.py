@@ -4,78 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
+from playwright.sync_api import expect
 
 from tests.ui.stage import ALPHA, HOSTILE, QUESTION, Stage
+from tests.ui.watched import Watched
 from ui.chat.status import Doing
 from ui.chat.text import EN, RU
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync"
-)
 FIRST_PAINT = 2000.0
 """Milliseconds from opening the page to the first text on it."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        expect.set_options(timeout=15_000)
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS.split())
-        yield browser
-        browser.close()
-
-
-class Watched:
-    """A browser tab that remembers what it asked for and what went wrong."""
-
-    def __init__(self, context: BrowserContext, url: str) -> None:
-        self.requests: list[str] = []
-        self.errors: list[str] = []
-        context.on("request", self._asked)
-        self.page: Page = context.new_page()
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
-        self.page.goto(url)
-        expect(self.page.locator("#status .line")).to_be_visible()
-        expect(self.page.locator("#question textarea")).to_be_editable()
-
-    def _asked(self, request: Request) -> None:
-        self.requests.append(request.url)
-
-    def ask(self, question: str, *, wait: bool = True) -> None:
-        self.page.fill("#question textarea", question)
-        self.page.press("#question textarea", "Enter")
-        expect(self.page.locator("#now .question")).to_contain_text(question)
-        if wait:
-            self.finished()
-
-    def finished(self) -> None:
-        expect(self.page.locator("#now article[aria-busy=false]")).to_have_count(2, timeout=30_000)
-
-    def pane(self, number: int) -> Any:
-        return self.page.locator("#now article.pane").nth(number)
-
-
-@pytest.fixture
-def open_tab(browser: Browser, stage: Stage) -> Iterator[Any]:
-    contexts: list[BrowserContext] = []
-
-    def opened(**options: Any) -> Watched:
-        context = browser.new_context(**{"locale": "en-US", "viewport": {"width": 1280, "height": 860}, **options})
-        contexts.append(context)
-        return Watched(context, stage.page.url)
-
-    yield opened
-    for context in contexts:
-        context.close()
 
 
 def test_both_panes_stream_and_finish_with_times_and_weights(open_tab: Any, stage: Stage) -> None:

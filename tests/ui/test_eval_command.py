@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,12 @@ from rag.errors import UserError
 from rag.index.build import build
 from rag.settings import Settings
 from tests.eval.conftest import ADAPTER, PAGES, ROWS, load_adapter, write_rows
+from tests.eval.judge_server import judging
 from ui import cli
 from ui.session import loaded
+from ui.voted import votes_of
+from ui.votes.record import Judged, Record
+from ui.votes.store import Votes
 
 ROOT = Path(__file__).parents[2]
 Atlas = Callable[..., int]
@@ -102,6 +107,10 @@ def test_an_adapter_that_is_secretly_not_loaded_is_refused(
         (("--qa", "QA", "--lang", "de"), "--lang de is neither en nor ru"),
         (("--qa", "QA", "--outside", "mine"), "--outside mine is not NAME=TARGET"),
         (("--qa", "QA", "--compare", "last"), "There is no finished run to compare with"),
+        (("--qa", "QA", "--votes", "QA"), "--votes needs --judge"),
+        (("--qa", "QA", "--votes", "nosuch.jsonl", "--judge", "http://127.0.0.1:9/v1#m"), "The votes in nosuch.jsonl cannot be read"),
+        (("--qa", "QA", "--judge", "http://127.0.0.1:9/v1#m"), "The judge cannot be asked: no model server at http://127.0.0.1:9/v1"),
+        (("--qa", "QA", "--nli", "nosuch-model"), "nosuch-model"),
         (("--resume", "last"), "There are no runs in"),
         (("show",), "There are no runs in"),
     ],
@@ -132,7 +141,7 @@ def test_runs_are_listed_shown_again_and_compared(atlas: Atlas, qa: Path, indexe
     assert capsys.readouterr().out == first
     assert atlas("--qa", qa, "--arms", "rag,rag", "--compare", "first") == 0
     said = capsys.readouterr().out
-    assert "Against" in said and "rag - rag (earlier)" in said and "+0.0 (+0.0 to +0.0)" in said
+    assert "Against" in said and "rag - rag (earlier)" in said and "0 better, 6 equal, 0 worse of 6" in said
     assert atlas("list", "--json") == 0
     rows = json.loads(capsys.readouterr().out)
     assert [(row["name"], row["state"], row["answers"]) for row in rows] == [("first", "finished", 14), ("", "finished", 14)]
@@ -188,3 +197,39 @@ def test_a_resumed_run_is_what_it_was(atlas: Atlas, qa: Path, capsys: pytest.Cap
     assert "--limit, --qa cannot be given with --resume" in capsys.readouterr().err
     loaded.cache_clear()
     assert atlas("--resume", "last") == 0
+
+
+def kept_votes(settings: Settings) -> None:
+    """Two turns of the chat: one with a choice among three answers, one where both were bad; and one with a thumb only."""
+    answers = tuple(
+        Judged(arm, "", "done", said, None) for arm, said in (("icl", "four"), ("rag", "sixteen"), ("rag+lora", "sixteen bytes"))
+    )
+    stopped = Judged("icl", "", "stopped", "si", None)
+    question, store = "How many bytes for each parameter?", Votes(settings.home)
+    store.keep(Record("1", 1.0, question, "en", True, 0, "short", answers, "B"))
+    store.keep(Record("2", 2.0, "Who bakes bread?", "en", True, 0, "short", (*answers[:2], stopped), "bad"))
+    store.keep(Record("3", 3.0, question, "en", False, 0, "short", (replace(answers[0], thumb=1), answers[1])))
+
+
+def test_votes_of_the_chat_are_pairs_of_finished_answers_with_the_chosen_one(settings: Settings) -> None:
+    kept_votes(settings)
+    found = [(vote.arm_a, vote.arm_b, vote.vote) for vote in votes_of(settings.home)]
+    assert found == [("icl", "rag", "b"), ("rag", "rag+lora", "a"), ("icl", "rag", "bad")]
+
+
+def test_a_finished_run_is_judged_and_priced_afterwards(
+    atlas: Atlas, qa: Path, indexed: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept_votes(indexed)
+    assert atlas("--qa", qa, "--arms", "icl,rag") == 0
+    assert "a right answer costs, in seconds of this machine" in capsys.readouterr().out
+    with judging() as (target, _):
+        loaded.cache_clear()
+        assert atlas("--resume", "last", "--judge", target, "--price-hour", 3, "--currency", "EUR") == 0
+    said = capsys.readouterr().out
+    assert "judge: rag - icl" in said and "kappa 0.50" in said and "n = 3; so few votes say little" in said
+    assert "a right answer costs, in EUR" in said
+    folder = runs.find(indexed, "last")
+    assert runs.read_manifest(folder)["prices"]["hour"] == 3 and len(runs.everything(indexed)) == 1
+    page = (folder / "report" / "report.html").read_text(encoding="utf-8")
+    assert "Agreement with people" in page and " EUR" in page

@@ -19,7 +19,7 @@ from rag.serve import vllm
 from rag.settings import Settings
 from tests.conftest import ROOT
 from tests.ui.stage import QUESTION, TEXTS
-from tests.ui.test_browser import ARGUMENTS, CHROMIUM
+from tests.ui.watched import ARGUMENTS, CHROMIUM
 from ui.chat.text import EN
 
 pytestmark = [pytest.mark.browser, pytest.mark.vllm]

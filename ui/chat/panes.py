@@ -9,17 +9,19 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from rag.types import Citation
-from ui.chat.session import Pane, Turn
+from ui.chat.opinions import ballot, opinion
 from ui.chat.sources import card_id, cards
-from ui.chat.status import Doing
 from ui.chat.text import Text
+from ui.chat.turn import LETTERS, Pane, Turn
 from ui.plain import one_line, plain
+from ui.votes.text import VOTES
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
 LINKS_AND_HTML = ["link", "image", "autolink", "html_inline", "html_block", "reference", "entity"]
 MARKER = re.compile(r"\[(\d{1,2}(?:\s*[,;]\s*\d{1,2})*)\]")
+SPACED_MARKER = re.compile(r"[ \t]*" + MARKER.pattern)
 
 
 @cache
@@ -56,33 +58,95 @@ def answer(words: str, known: dict[int, str]) -> str:
 
 
 def turn(asked: Turn, number: int, text: Text) -> str:
-    """A question with its panes side by side."""
-    panes = "".join(pane(each, f"t{number}-p{index}", text, asked.waits) for index, each in enumerate(asked.panes))
+    """A question with its panes side by side; unnamed while they wait for a vote."""
+    each = unnamed if asked.hidden else _named
+    panes = "".join(each(asked, number, index, text) for index in range(len(asked.panes)))
     return (
         f'<section class="turn" id="t{number}" lang="{text.code}"><h2 class="question"><span class="unseen">{text.you_asked}: </span>'
-        f'{escape(plain(asked.question)).replace(chr(10), "<br>")}</h2><div class="panes of{len(asked.panes)}">{panes}</div></section>'
+        f'{escape(plain(asked.question)).replace(chr(10), "<br>")}</h2><div class="panes of{len(asked.panes)}">{panes}</div>'
+        f"{ballot(asked, number, text)}</section>"
     )
 
 
-def pane(shown: Pane, prefix: str, text: Text, waits: Doing | None = None) -> str:
-    """One arm: its name, its answer, what it cost, its sources."""
-    name, what = text.arm(shown.arm)
-    busy = "true" if shown.busy else "false"
-    copy = f'<button type="button" class="copy" data-done="{text.copied}">{text.copy}</button>' if shown.text and not shown.busy else ""
+def _named(asked: Turn, number: int, index: int, text: Text) -> str:
+    shown = asked.panes[index]
+    letter = LETTERS[index] if asked.how.blind and index < len(LETTERS) else ""
+    name = (f"{letter} · " if letter else "") + shown.variant.name(text)
+    chosen = f' <span class="badge chosen">{VOTES[text.code].chosen}</span>' if letter and asked.vote == letter else ""
+    judged = opinion(shown, number, index, text, name=name) if not asked.busy else ""
+    return pane(shown, f"t{number}-p{index}", text, _wait(asked, text), name=name, badge=chosen, judged=judged)
+
+
+def pane(shown: Pane, prefix: str, text: Text, wait: str = "", *, name: str = "", badge: str = "", judged: str = "") -> str:
+    """One variant: its name, its answer, what it cost, its sources. `badge` and `judged` are HTML already."""
+    name, what = name or shown.variant.name(text), text.arm(shown.arm)[1]
     context = shown.context
     sources = cards(context, shown.sources, _citations(shown), text=text, prefix=prefix) if context is not None else ""
     return (
-        f'<article class="pane {shown.state}" aria-busy="{busy}" aria-label="{escape(name)}">'
-        f"<header><h3>{escape(name)} <small>{escape(what)}</small></h3>{copy}</header>"
-        f'<div class="answer" aria-live="polite">{_said(shown, prefix, text, waits)}</div>{_facts(shown, text)}{sources}</article>'
+        f'<article class="pane {shown.state}" aria-busy="{str(shown.busy).lower()}" aria-label="{escape(name)}">'
+        f"<header><h3>{escape(name)}{badge} <small>{escape(what)}</small></h3>{_copy(shown, text)}</header>"
+        f'<div class="answer" aria-live="polite">{_said(shown, prefix, text, wait)}</div>{_facts(shown, text)}{judged}{sources}</article>'
     )
+
+
+def unnamed(asked: Turn, number: int, index: int, text: Text) -> str:
+    """A pane before the vote: the words alone. Whatever tells arms apart is left out: sources, markers, times, kinds of refusal, and
+    which one is quicker (words appear once every pane has some, and all of them finish together)."""
+    shown = asked.panes[index]
+    name = VOTES[text.code].answer.format(LETTERS[index])
+    begun = all(pane.text or not pane.busy for pane in asked.panes)
+    if asked.busy:
+        said = answer(bare(shown.text), {}) if begun and shown.text.strip() and shown.state != "failed" else ""
+        body = said or _doing(_wait(asked, text) or text.writing)
+    else:
+        body = _result(shown, text)
+    judged = opinion(shown, number, index, text, name=name) if not asked.busy else ""
+    return (
+        f'<article class="pane unnamed" aria-busy="{str(asked.busy).lower()}" aria-label="{name}">'
+        f"<header><h3>{LETTERS[index]}</h3>{'' if asked.busy else _copy(shown, text)}</header>"
+        f'<div class="answer" aria-live="polite">{body}</div>{judged}</article>'
+    )
+
+
+def bare(words: str) -> str:
+    """Without citation markers, also one that is not complete yet: they say that there were passages."""
+    return re.sub(r"\s*\[[\d,; ]*$", "", SPACED_MARKER.sub("", words))
+
+
+def _result(shown: Pane, text: Text) -> str:
+    """A finished answer that does not say where it is from."""
+    said = shown.answer
+    if shown.state == "failed":
+        return _note("failed", "!", text.failed)
+    if said is not None and said.refused:
+        return _note("refused", "?", text.refused)
+    words = answer(bare(shown.text), {}) if shown.text.strip() else _note("stopped", "∅", text.empty)
+    if shown.state == "stopped":
+        return words + _note("stopped", "■", text.stopped)
+    return words + (_note("stopped", "…", text.cut) if said is not None and said.finish == "length" else "")
+
+
+def _copy(shown: Pane, text: Text) -> str:
+    return f'<button type="button" class="copy" data-done="{text.copied}">{text.copy}</button>' if shown.text and not shown.busy else ""
+
+
+def _wait(asked: Turn, text: Text) -> str:
+    """HTML of what the question waits for, "" for nothing."""
+    if asked.waits is not None:
+        return f"{escape(plain(text.doing(asked.waits)))}<br>{text.waiting}"
+    return text.in_line.format(asked.line.answered, asked.line.before) if asked.line is not None else ""
+
+
+def _doing(words: str) -> str:
+    """`words` is HTML already."""
+    return f'<p class="doing"><span class="dots" aria-hidden="true"></span><span>{words}</span></p>'
 
 
 def _citations(shown: Pane) -> Sequence[Citation]:
     return shown.answer.citations if shown.answer else ()
 
 
-def _said(shown: Pane, prefix: str, text: Text, waits: Doing | None) -> str:
+def _said(shown: Pane, prefix: str, text: Text, wait: str) -> str:
     known = {source.number: card_id(prefix, source.number) for source in shown.context.sources} if shown.context else {}
     words = answer(shown.text, known) if shown.text.strip() else ""
     if shown.state == "failed":
@@ -90,9 +154,7 @@ def _said(shown: Pane, prefix: str, text: Text, waits: Doing | None) -> str:
         what = escape(plain(f"{problem.what}\n{problem.do}".strip() if problem else text.defect)).replace("\n", "<br>")
         return words + _note("failed", "!", text.failed, what)
     if shown.state in ("waiting", "searching") or (shown.busy and not words):
-        doing = {"waiting": text.doing(waits) if waits else text.writing, "searching": text.searching}.get(shown.state, text.writing)
-        more = f"<br>{text.waiting}" if waits and shown.state == "waiting" else ""
-        return f'<p class="doing"><span class="dots" aria-hidden="true"></span><span>{escape(plain(doing))}{more}</span></p>'
+        return _doing({"waiting": wait or text.writing, "searching": text.searching}.get(shown.state, text.writing))
     if shown.state == "stopped":
         return words + _note("stopped", "■", text.stopped)
     if shown.state == "writing":

@@ -1,21 +1,24 @@
-"""One browser session: its turns, and the answering of a question by all arms at once. Knows nothing of Gradio or HTML."""
+"""One browser session: its turns, and the answering of a question by all panes at once. Knows nothing of Gradio or HTML."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
+import random
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Protocol
 
-from rag.assistant import ADAPTED, RETRIEVING
 from rag.errors import UserError
-from rag.types import Answer, Context, Document, Event, Finished, Message, Retrieved, Token
+from rag.types import Context, Decoding, Document, Event, Finished, Message, Retrieved, Token
+from ui.chat.line import Line, Place
 from ui.chat.sources import Passage, passages
-from ui.chat.status import Doing, Ready
+from ui.chat.status import Ready
 from ui.chat.text import Language
+from ui.chat.turn import How, Pane, Turn
+from ui.chat.variant import Variant
+from ui.pages.page import Name
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +31,14 @@ class Answering(Protocol):
     """What the page needs of `rag.assistant.Assistant`."""
 
     def stream(
-        self, question: str, arm: str, history: Sequence[Message] = (), *, context: Context | None = None
+        self,
+        question: str,
+        arm: str,
+        history: Sequence[Message] = (),
+        *,
+        decoding: Decoding | None = None,
+        context: Context | None = None,
+        adapter: str | None = None,
     ) -> AsyncGenerator[Event, None]: ...
 
     async def retrieve(self, question: str, history: Sequence[Message] = ()) -> Context: ...
@@ -36,64 +46,46 @@ class Answering(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """Who answers, when, and where the text of a cited document comes from (by its id; raises AtlasError when it is gone)."""
+    """Who answers, when, and where the text of a cited document comes from (by its id; raises AtlasError when it is gone).
+
+    `adapters`: names of those that are loaded; panes of others are left out. `styled`: who answers in a style of its own.
+    """
 
     assistant: Answering
     ready: Ready
     document: Callable[[str], Document]
-    adapted: Callable[[], bool] = lambda: True
-    """Whether an adapter is loaded; without one its panes are left out."""
+    adapters: Callable[[], Sequence[str]] = tuple
+    styled: Callable[[How], Answering] | None = None
+    line: Line = field(default_factory=lambda: Line(16))
 
-
-@dataclass(slots=True)
-class Pane:
-    """One arm's answer to one question. Times are seconds since the question was sent; `sources` are kept as they were then."""
-
-    arm: str
-    state: Literal["waiting", "searching", "writing", "done", "stopped", "failed"] = "waiting"
-    text: str = ""
-    context: Context | None = None
-    sources: Mapping[int, Passage] = field(default_factory=dict)
-    answer: Answer | None = None
-    problem: UserError | None = None
-    first_token: float = 0.0
-    total: float = 0.0
-
-    @property
-    def busy(self) -> bool:
-        return self.state in ("waiting", "searching", "writing")
-
-
-@dataclass(slots=True)
-class Turn:
-    """A question and its answers; `waits` for this before it can be answered."""
-
-    question: str
-    panes: list[Pane]
-    waits: Doing | None = None
-    began: float = field(default_factory=time.perf_counter)
-
-    @property
-    def seconds(self) -> float:
-        return time.perf_counter() - self.began
+    def answering(self, how: How) -> Answering:
+        return self.styled(how) if self.styled else self.assistant
 
 
 @dataclass(slots=True)
 class Session:
-    """The conversation of one browser tab. One question at a time; `stop` ends it wherever it is."""
+    """The conversation of one browser tab. One question at a time; `stop` ends it wherever it is.
+
+    `page`: the tab that is open; `spoken`: how often the language was set; `editing`: the next question replaces the last turn;
+    `board`: the votes are looked at.
+    """
 
     turns: list[Turn] = field(default_factory=list)
     language: Language = "en"
+    page: Name = "compare"
+    spoken: int = 0
+    editing: bool = False
+    board: bool = False
     _work: asyncio.Task[None] | None = None
 
-    def history(self, arm: str) -> tuple[Message, ...]:
-        """What this arm was asked and said so far; turns in which it failed or was stopped before a word are left out.
+    def history(self, key: str) -> tuple[Message, ...]:
+        """What this variant was asked and said so far; turns in which it failed or was stopped before a word are left out.
 
-        For a turn that it was not there for (its adapter was loaded later) the last pane speaks.
+        For a turn that it was not there for (it was chosen, or its adapter loaded, later) the last pane speaks.
         """
         messages: list[Message] = []
         for turn in self.turns:
-            said = next((pane for pane in turn.panes if pane.arm == arm), turn.panes[-1])
+            said = next((pane for pane in turn.panes if pane.variant.key == key), turn.panes[-1])
             if said.text and said.state in ("done", "stopped"):
                 messages += [Message("user", turn.question), Message("assistant", said.text)]
         return tuple(messages)
@@ -110,18 +102,21 @@ class Session:
         """Forget the last turn and return its question ("" when there is none)."""
         return self.turns.pop().question if self.turns else ""
 
-    async def ask(self, question: str, arms: Sequence[str], backend: Backend) -> AsyncGenerator[Turn, None]:
+    async def ask(self, question: str, keys: Sequence[str], backend: Backend, how: How | None = None) -> AsyncGenerator[Turn, None]:
         """The same turn again and again while it changes, at most every `TICK` seconds; complete when the iteration ends.
 
         Leaving the iteration early (the tab was closed) cancels what is under way, which frees the model server.
         """
-        adapted = backend.adapted()
-        arms = [arm for arm in arms if adapted or arm not in ADAPTED] or list(arms)
-        turn = Turn(question, [Pane(arm) for arm in arms])
-        histories = [self.history(arm) for arm in arms]
+        how = how or How()
+        loaded = backend.adapters()
+        chosen = [Variant.of(key) for key in keys]
+        chosen = [variant for variant in chosen if variant.answers(loaded)] or chosen
+        turn = Turn(question, [Pane(each.arm, adapter=each.adapter, history=self.history(each.key)) for each in chosen], how=how)
+        if how.blind:
+            random.Random(turn.seed).shuffle(turn.panes)
         self.turns.append(turn)
         changed = asyncio.Event()
-        work = self._work = asyncio.create_task(_answer(turn, histories, backend, changed))
+        work = self._work = asyncio.create_task(_answer(turn, backend, changed))
         work.add_done_callback(lambda _: changed.set())
         try:
             while not work.done():
@@ -138,23 +133,32 @@ class Session:
         yield turn
 
 
-async def _answer(turn: Turn, histories: Sequence[tuple[Message, ...]], backend: Backend, changed: asyncio.Event) -> None:
+async def _answer(turn: Turn, backend: Backend, changed: asyncio.Event) -> None:
+    def moved(place: Place | None) -> None:
+        turn.line = place
+        changed.set()
+
     try:
         while (waits := await backend.ready()) is not None:
             turn.waits = waits
             changed.set()
             await asyncio.sleep(POLL)
+        turn.waits = None
+        async with backend.line.seated(len(turn.panes), moved):
+            await _answer_all(turn, backend, changed)
     except Exception as exc:
         for pane in turn.panes:
-            _fail(pane, exc)
-        return
-    turn.waits = None
-    searching = [index for index, pane in enumerate(turn.panes) if pane.arm in RETRIEVING]
-    # One search for all arms that retrieve: they must differ in one thing only.
-    found = asyncio.create_task(_retrieve(turn, histories[searching[0]], backend)) if searching else None
+            if pane.busy:
+                _fail(pane, exc)
+
+
+async def _answer_all(turn: Turn, backend: Backend, changed: asyncio.Event) -> None:
+    answering = backend.answering(turn.how)
+    searching = next((pane for pane in turn.panes if pane.variant.retrieves), None)
+    # One search for all panes that retrieve: they must differ in one thing only.
+    found = asyncio.create_task(_retrieve(turn, searching.history, backend)) if searching else None
     try:
-        each = zip(turn.panes, histories, strict=True)
-        await asyncio.gather(*(_stream(turn, pane, history, backend.assistant, found, changed) for pane, history in each))
+        await asyncio.gather(*(_stream(turn, pane, answering, found, changed) for pane in turn.panes))
     finally:
         if found is not None:
             found.cancel()
@@ -168,18 +172,19 @@ async def _retrieve(turn: Turn, history: tuple[Message, ...], backend: Backend) 
     return context, await asyncio.to_thread(passages, context, backend.document)
 
 
-async def _stream(
-    turn: Turn, pane: Pane, history: tuple[Message, ...], assistant: Answering, found: asyncio.Task[Found] | None, changed: asyncio.Event
-) -> None:
+async def _stream(turn: Turn, pane: Pane, answering: Answering, found: asyncio.Task[Found] | None, changed: asyncio.Event) -> None:
     """Fill one pane; what goes wrong in it stays in it."""
     try:
-        if found is not None and pane.arm in RETRIEVING:
+        if found is not None and pane.variant.retrieves:
             pane.state = "searching"
             changed.set()
             pane.context, pane.sources = await asyncio.shield(found)
         pane.state = "writing"
         changed.set()
-        async with aclosing(assistant.stream(turn.question, pane.arm, history, context=pane.context)) as events:
+        events = answering.stream(
+            turn.question, pane.arm, pane.history, decoding=turn.how.decoding, context=pane.context, adapter=pane.adapter or None
+        )
+        async with aclosing(events):
             async for event in events:
                 _take(turn, pane, event)
                 changed.set()

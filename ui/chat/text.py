@@ -20,6 +20,7 @@ class Text:
     code: Language
     own_name: str
     page_title: str
+    tab: str
     language: str
     welcome: str
     welcome_more: str
@@ -30,10 +31,14 @@ class Text:
     stop: str
     retry: str
     clear: str
+    edit: str
+    keep: str
+    editing: str
     keys: str
     arms: Mapping[str, tuple[str, str]]
     you_asked: str
     waiting: str
+    in_line: str
     searching: str
     writing: str
     stopped: str
@@ -113,6 +118,7 @@ EN = Text(
     code="en",
     own_name="English",
     page_title="Atlas",
+    tab="Compare",
     language="Language",
     welcome="Ask your documents",
     welcome_more=(
@@ -125,7 +131,10 @@ EN = Text(
     stop="Stop",
     retry="Ask again",
     clear="New conversation",
-    keys="Enter sends, Shift+Enter starts a new line, Esc stops",
+    edit="Edit",
+    keep="Leave as it was",
+    editing="Your last question is back in the box. Sending it replaces that turn.",
+    keys="Enter sends, Shift+Enter: new line, Esc stops; in blind mode 1–4, T, B vote",
     arms={
         "icl": ("ICL", "examples in the prompt, no retrieval"),
         "zero-shot": ("Zero-shot", "the question alone"),
@@ -135,6 +144,7 @@ EN = Text(
     },
     you_asked="You asked",
     waiting="Your question waits; it will be answered as soon as possible.",
+    in_line="The model is busy. Being answered: {}, before yours: {}",
     searching="Searching the documents",
     writing="Writing",
     stopped="Stopped",
@@ -200,6 +210,7 @@ RU = Text(
     code="ru",
     own_name="Русский",
     page_title="Atlas",
+    tab="Сравнение",
     language="Язык",
     welcome="Спросите свои документы",
     welcome_more=(
@@ -213,7 +224,10 @@ RU = Text(
     stop="Стоп",
     retry="Спросить ещё раз",
     clear="Новый разговор",
-    keys="Enter отправляет, Shift+Enter начинает новую строку, Esc останавливает",
+    edit="Исправить",
+    keep="Оставить как было",
+    editing="Последний вопрос снова в поле ввода. Отправленный заново, он заменит прежний ход.",
+    keys="Enter: отправить, Shift+Enter: новая строка, Esc: стоп; вслепую голос: 1–4, T, B",
     arms={
         "icl": ("ICL", "примеры в запросе, без поиска"),
         "zero-shot": ("Zero-shot", "только сам вопрос"),
@@ -223,6 +237,7 @@ RU = Text(
     },
     you_asked="Вы спросили",
     waiting="Вопрос ждёт; ответ начнётся, как только это станет возможно.",
+    in_line="Модель занята. Сейчас отвечает на вопросы: {}, в очереди перед вашим: {}",
     searching="Ищу в документах",
     writing="Пишу",
     stopped="Остановлено",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,8 +14,10 @@ from ui.console import err, out, progress
 from ui.session import loaded
 
 if TYPE_CHECKING:
+    from eval.cost import Prices
     from eval.request import Request
     from eval.types import Run
+    from eval.votes import Vote
     from rag.progress import Progress
     from rag.settings import Settings
 
@@ -31,13 +33,17 @@ Examples:
       prompting against retrieval; with an adapter loaded (atlas adapters load NAME), all four corners
   atlas eval --qa pairs.csv --arms rag,rag+lora --adapter mine --limit 100 --compare last
       100 questions spread over the file, two arms, and what has changed since the last run
+  atlas eval --resume last --judge http://127.0.0.1:9000/v1#model --price-hour 1.2 --amortise 100000
+      have the answers of the last run judged, and reckon with prices: nothing is asked again
 
 \b
 Arms: icl, zero-shot, rag, lora, rag+lora (rag+lora:NAME for one adapter of several), and to find out where answers are lost:
 oracle (the gold passages given), shuffled (another question's), full-doc (whole documents). An arm named twice is asked twice.
 """
 
-RESUMABLE = ("resume", "compare", "lang", "out_folder")
+RESUMABLE = ("resume", "compare", "lang", "out_folder", "votes")
+PRICES = {"price_hour": "hour", "price_prompt": "prompt", "price_answer": "answer", "currency": "currency", "amortise": "questions"}
+"""Option -> field of eval.cost.Prices."""
 """Options that change no answer: they may be given again with --resume."""
 
 app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
@@ -57,7 +63,9 @@ def evaluate(  # noqa: PLR0913  (each is an option of the command line)
     outside: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=TARGET", help="Another system as an arm: http://host/v1#model, or module:attribute (LangChain, LlamaIndex)."
+            metavar="NAME=TARGET",
+            help="Another system as an arm: http://host/v1#model, or module:attribute (LangChain, LlamaIndex). A URL gets the key of"
+            " generate.api_key_env.",
         ),
     ] = None,
     limit: Annotated[int, typer.Option(help="Ask so many questions, spread evenly over the files; 0 = all.", min=0)] = 0,
@@ -65,7 +73,21 @@ def evaluate(  # noqa: PLR0913  (each is an option of the command line)
     style: Annotated[str, typer.Option(help="short: answers of a phrase, which can be scored by their words; full: sentences.")] = "short",
     seed: Annotated[int, typer.Option(help="Of the spread and the shuffling.")] = 0,
     margin: Annotated[float, typer.Option(help="Differences of less points than this count as none.", min=0.1, max=50)] = 3.0,
-    judge: Annotated[str, typer.Option(help="http://host/v1#model of a model that judges answers; off by default.")] = "",
+    judge: Annotated[
+        str,
+        typer.Option(help="http://host/v1#model of a model that judges answers; off by default. It gets the key of generate.api_key_env."),
+    ] = "",
+    votes: Annotated[
+        Path | None, typer.Option(help="Votes of people (JSONL) to measure the judge against; default: those given in the chat.")
+    ] = None,
+    nli: Annotated[
+        str, typer.Option(metavar="FOLDER", help="Cross-encoder for NLI that tells whether passages support answers; off by default.")
+    ] = "",
+    price_hour: Annotated[float, typer.Option(help="Price of an hour of this machine.", min=0)] = 0.0,
+    price_prompt: Annotated[float, typer.Option(help="Price of a million tokens of prompts.", min=0)] = 0.0,
+    price_answer: Annotated[float, typer.Option(help="Price of a million tokens of answers.", min=0)] = 0.0,
+    currency: Annotated[str, typer.Option(help="Of the prices.")] = "USD",
+    amortise: Annotated[int, typer.Option(help="Questions over which the training is spread; 0 = those of the run.", min=0)] = 0,
     compare: Annotated[str, typer.Option(metavar="RUN", help="Also say what has changed since that run (its name, or last).")] = "",
     name: Annotated[str, typer.Option(help="A name of yours for this run.")] = "",
     resume: Annotated[str, typer.Option(metavar="RUN", help="Go on with that run (its name, or last), as it was started.")] = "",
@@ -78,6 +100,7 @@ def evaluate(  # noqa: PLR0913  (each is an option of the command line)
     if ctx.invoked_subcommand is not None:
         return
     from eval import runs
+    from eval.cost import Prices
     from eval.request import Request
 
     settings, language = loaded().settings, _language(lang)
@@ -86,18 +109,17 @@ def evaluate(  # noqa: PLR0913  (each is an option of the command line)
     folder = runs.find(settings, resume) if resume else None
     earlier = runs.load(_earlier(settings, compare, folder)) if compare else None
     given = {option for option in ctx.params if getattr(ctx.get_parameter_source(option), "name", "") == "COMMANDLINE"}
-    further: dict[str, Any] = {"in_flight": in_flight, "margin": margin / 100, "judge": judge}
+    prices = Prices(price_hour, price_prompt, price_answer, currency, amortise)
+    further: dict[str, Any] = {"in_flight": in_flight, "margin": margin / 100, "judge": judge, "nli": nli}
     if folder is not None:
-        request = _as_it_was(folder, given, further)
+        request = _as_it_was(folder, given, further, prices)
     elif qa:
         chosen = tuple(arm.strip() for arm in arms.split(",") if arm.strip())
-        shape: Any = style
-        request = Request(
-            tuple(qa), chosen, tuple(adapter or ()), _outside(outside or []), limit=limit, seed=seed, style=shape, name=name, **further
-        )
+        kept: dict[str, Any] = {"limit": limit, "seed": seed, "style": style, "name": name, "prices": prices, **further}
+        request = Request(tuple(qa), chosen, tuple(adapter or ()), _outside(outside or []), **kept)
     else:
         raise InputError("There are no questions to ask.", "Give a file: atlas eval --qa corpora/atlas/qa/test.en.jsonl")
-    run, folder = _evaluated(request, settings, folder, fresh)
+    run, folder = _evaluated(request, settings, folder, fresh, _votes(votes, request, settings))
     _report(run, out_folder or folder / "report", language=language, earlier=earlier)
 
 
@@ -149,26 +171,40 @@ def show(
     _report(runs.load(folder), out_folder or folder / "report", language=language, earlier=earlier)
 
 
-def _as_it_was(folder: Path, given: Collection[str], further: Mapping[str, Any]) -> Request:
+def _votes(file: Path | None, request: Request, settings: Settings) -> tuple[Vote, ...]:
+    """Those of the file, else those of the chat; none where no judge is measured against them. Raises UserError."""
+    from eval.votes import read_votes
+    from ui.voted import votes_of
+
+    if file is not None and not request.judge:
+        raise SettingsError(["command line: --votes needs --judge: votes are what a judge is measured against."])
+    if file is not None:
+        return read_votes(file)
+    return votes_of(settings.home) if request.judge else ()
+
+
+def _as_it_was(folder: Path, given: Collection[str], further: Mapping[str, Any], prices: Prices) -> Request:
     """The request of a run that is resumed, with what may be said anew. Raises SettingsError for options that would change its answers."""
     from dataclasses import replace
 
     from eval import runs
     from eval.request import from_json
 
-    wrong = [f"--{option.replace('_', '-')}" for option in sorted(given) if option not in {*further, *RESUMABLE}]
+    wrong = [f"--{option.replace('_', '-')}" for option in sorted(given) if option not in {*further, *PRICES, *RESUMABLE}]
     if wrong:
         what = f"command line: {', '.join(wrong)} cannot be given with --resume, which goes on with the run as it was started."
         raise SettingsError([what])
-    return replace(from_json(runs.read_manifest(folder)["request"]), **{key: value for key, value in further.items() if key in given})
+    request = from_json(runs.read_manifest(folder)["request"])
+    priced = replace(request.prices, **{field: getattr(prices, field) for option, field in PRICES.items() if option in given})
+    return replace(request, prices=priced, **{key: value for key, value in further.items() if key in given})
 
 
-def _evaluated(request: Request, settings: Settings, resume: Path | None, fresh: bool) -> tuple[Run, Path]:
+def _evaluated(request: Request, settings: Settings, resume: Path | None, fresh: bool, votes: Sequence[Vote]) -> tuple[Run, Path]:
     from eval.evaluate import Watch, evaluate
 
     with progress() as report:
         watch = Watch(report, lambda line: err.print(line, markup=False), identity_check(settings, report))
-        return evaluate(request, settings, resume=resume, fresh=fresh, facts=_training(settings), watch=watch)
+        return evaluate(request, settings, resume=resume, fresh=fresh, facts=_training(settings), votes=votes, watch=watch)
 
 
 def identity_check(settings: Settings, report: Progress) -> Callable[[str], None]:

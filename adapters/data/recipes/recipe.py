@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -51,8 +52,11 @@ RECIPES: Registry[Recipe] = Registry(
         "context": Part("adapters.data.recipes.context:ContextRecipe"),
         "closed-book": Part("adapters.data.recipes.closed_book:ClosedBookRecipe"),
         "text": Part("adapters.data.recipes.text:TextRecipe"),
+        "synthetic": Part("adapters.data.synthetic:SyntheticRecipe"),
     },
 )
+RETRIEVING = frozenset({"context", "synthetic"})
+"""Recipes whose prompts hold retrieved passages."""
 
 
 def make(material: Material) -> Made:
@@ -68,9 +72,21 @@ def make(material: Material) -> Made:
     return Made(tuple(examples), report)
 
 
-def in_drawn_order(pairs: Iterable[Pair], seed: int) -> list[Pair]:
-    """An order that depends on the ids and the seed alone, so that any beginning of it is a fair sample."""
-    return sorted(pairs, key=lambda pair: content_id("order", str(seed), pair.id))
+def in_drawn_order(pairs: Iterable[Pair], seed: int, *, together: int = 1) -> list[Pair]:
+    """An order that depends on the ids and the seed alone, so that any beginning of it is a fair sample.
+
+    With `together` > 1 so many questions about the same documents are neighbours, and what is drawn are such groups.
+    """
+    drawn = sorted(pairs, key=lambda pair: content_id("order", str(seed), pair.id))
+    if together == 1:
+        return drawn
+    seen: Counter[tuple[str, ...]] = Counter()
+    places = {}
+    for pair in drawn:
+        group = tuple(sorted(pair.docs)) or (pair.id,)
+        places[pair.id] = content_id("group", str(seed), *group, str(seen[group] // together))
+        seen[group] += 1
+    return sorted(drawn, key=lambda pair: places[pair.id])
 
 
 def style_of(pair: Pair, settings: Train) -> Style:

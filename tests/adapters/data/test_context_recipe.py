@@ -186,5 +186,5 @@ def test_joined_recipes_share_the_examples(material: Maker) -> None:
 
 
 def test_an_unknown_recipe_names_the_known_ones(material: Maker) -> None:
-    with pytest.raises(UserError, match="closed-book, context, text"):
+    with pytest.raises(UserError, match="closed-book, context, synthetic, text"):
         make(material(pairs_of(1), recipe="context+magic"))

@@ -10,7 +10,8 @@ import torch
 from adapters.data.tokens import Encoded
 from adapters.method import METHODS, read_options
 from adapters.tiny import tiny_model
-from adapters.train.batches import EncodedDataset, answer_loss, collate
+from adapters.train.batches import answer_loss, collate
+from adapters.train.bunches import single
 from adapters.train.fused import fused
 
 
@@ -25,7 +26,7 @@ def tuned(method: str = "lora", **options: Any) -> Any:
     return model
 
 
-BATCH = collate([EncodedDataset([Encoded(tuple(range(5, 5 + n)), start)])[0] for n, start in ((9, 4), (14, 10), (6, 0))])
+BATCH = collate([single(Encoded(tuple(range(5, 5 + n)), start)) for n, start in ((9, 4), (14, 10), (6, 0))])
 
 
 def gradients(model: Any) -> dict[str, torch.Tensor]:

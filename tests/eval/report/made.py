@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from statistics import mean, stdev
+from typing import Any
 
 from eval.types import Case, Contrast, Estimate, Failure, Lost, Passage, Reply, Retrieval, Run, Scores
 from rag.qa import Pair
@@ -13,6 +14,54 @@ from rag.qa import Pair
 SKILL: Mapping[str, float] = {"icl": 0.12, "rag": 0.5, "lora": 0.2, "rag+lora": 0.6, "oracle": 0.75, "shuffled": 0.1}
 """Arm -> chance to get an answerable question right."""
 REFUSING: Mapping[str, float] = {"icl": 0.05, "rag": 0.3, "lora": 0.2, "rag+lora": 0.6, "oracle": 0.7, "shuffled": 0.4}
+JUDGED: Mapping[str, Any] = {
+    "model": "http://127.0.0.1:9000/v1#judge",
+    "rubric": "1. Correct.\n2. Honest.",
+    "pairs": {
+        "rag - icl": {
+            "first": 30,
+            "tie": 20,
+            "second": 8,
+            "n": 58,
+            "inconsistent": 5,
+            "same": 3,
+            "failures": 2,
+            "net": 0.379,
+            "low": 0.2,
+            "high": 0.55,
+            "winners": {"q0": "first"},
+            "failed": {"q3": "?", "q7": "?"},
+        },
+        "lora - icl": {
+            "first": 0,
+            "tie": 0,
+            "second": 0,
+            "n": 0,
+            "inconsistent": 0,
+            "same": 0,
+            "failures": 60,
+            "net": None,
+            "low": None,
+            "high": None,
+            "winners": {},
+            "failed": {},
+        },
+    },
+    "groundedness": {"by": "http://127.0.0.1:9000/v1#judge", "replies": 90, "statements": 1100, "failed": 4},
+    "votes": {
+        "votes": 26,
+        "n": 24,
+        "questions": 20,
+        "failures": 2,
+        "inconsistent": 3,
+        "agreed": 0.75,
+        "kappa": 0.612,
+        "low": 0.31,
+        "high": 0.84,
+        "few": True,
+    },
+}
+"""What `eval.judged.summary` makes."""
 CONTRASTS = (("rag", "icl"), ("lora", "icl"), ("rag+lora", "rag"), ("rag+lora", "lora"))
 MANIFEST = {
     "name": "demo",

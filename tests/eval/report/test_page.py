@@ -14,7 +14,7 @@ from eval.types import Case, Run
 from eval.verdict import Verdict
 from rag.errors import UserError
 from rag.qa import Pair
-from tests.eval.report.made import SKILL, empty, made_pairs, made_run
+from tests.eval.report.made import JUDGED, SKILL, empty, made_pairs, made_run
 from tests.eval.report.reading import Document, read
 
 SAID = Verdict("v")
@@ -74,7 +74,13 @@ def hostile(text: str) -> Run:
         contrasts=tuple(replace(each, name=text) for each in run.contrasts),
         breakdown=tuple((text, text, arm, estimate) for _, _, arm, estimate in run.breakdown),
         manifest={**run.manifest, text: {text: [text]}, "command": text},
-        judged={text: text},
+        judged={
+            **JUDGED,
+            text: text,
+            "model": text,
+            "rubric": text,
+            "pairs": {text: {**JUDGED["pairs"]["rag - icl"], "failed": {text: text}}},
+        },
     )
 
 
@@ -154,9 +160,36 @@ def test_the_sections_stand_in_their_order_and_the_contents_lead_to_each(documen
 
 
 def test_a_judge_has_a_section_only_when_one_was_asked(run: Run) -> None:
-    found = read(page(replace(run, judged={"kappa": 0.61, "votes": {"n": 40}}), SAID))
+    found = read(page(replace(run, judged=JUDGED), SAID))
     section = next(tag for tag in found.named("section") if tag.attributes["id"] == "judge")
-    assert "0.610" in section.text and "votes.n" in section.text
+    for words in (
+        "kappa 0.61 (95 % interval [0.31, 0.84]; n = 24)",
+        "75.0 % of the votes",
+        "So few votes say little",
+        "+37.9",
+        "[+20.0, +55.0]",
+    ):
+        assert words in section.text
+    assert "5 swayed by the order; 3 word for word the same" in section.text and "1\u202f100 statements of 90 replies" in section.text
+    assert found.balanced and not [tag for tag in read(page(run, SAID)).named("section") if tag.attributes["id"] == "judge"]
+
+
+@pytest.mark.parametrize(
+    ("votes", "said"),
+    [
+        ({"n": 0, "votes": 3, "failures": 3, "inconsistent": 0}, "no verdict on any of the pairs"),
+        ({**JUDGED["votes"], "kappa": None, "low": None, "high": None}, "kappa is not defined"),
+        ({**JUDGED["votes"], "low": None, "high": None}, "95 % interval not to be had"),
+        (None, "no votes of people"),
+    ],
+)
+def test_what_is_not_known_of_the_agreement_is_said(votes: object, said: str, run: Run) -> None:
+    assert said in read(page(replace(run, judged={**JUDGED, "votes": votes}), SAID)).text
+
+
+def test_an_nli_model_alone_judges_no_pairs_and_wants_no_votes(run: Run) -> None:
+    text = read(page(replace(run, judged={"groundedness": {**JUDGED["groundedness"], "by": "models/nli"}}), SAID)).text
+    assert "judged by models/nli" in text and "votes of people" not in text and "natural-language inference" in text
 
 
 def test_ids_are_unique(document: Document) -> None:

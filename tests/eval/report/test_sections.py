@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.report.blocks import Cell, Figure, Section, Table
+from eval.report.blocks import Cell, Figure, Section, Table, Terms
 from eval.report.causes import causes
 from eval.report.compared import contrasts
 from eval.report.lost import best, lost_cases, missing
@@ -75,7 +75,7 @@ def test_failures_are_counted_apart_and_averaged_nowhere(view: View) -> None:
 def test_a_metric_that_does_not_apply_is_a_dash_and_no_zero(view: View) -> None:
     run = view.run
     without = {arm: {name: each for name, each in found.items() if arm != "icl" or name != "em"} for arm, found in run.estimates.items()}
-    shown = rows(tables(arms(View(replace(run, estimates=without), "en")))[0])["em"]
+    shown = rows(tables(arms(View(replace(run, estimates=without), "en")))[0])["Exact match"]
     assert shown[1 + list(view.arms).index("icl")].text == "–"
 
 
@@ -141,18 +141,21 @@ def test_an_uncalibrated_score_is_not_drawn(view: View) -> None:
     assert not [block for block in section.blocks if isinstance(block, Figure)]
 
 
-def test_seconds_of_a_right_answer_hold_the_training_when_there_was_one(view: View) -> None:
+def test_the_cost_of_a_right_answer_holds_the_training_when_there_was_one(view: View) -> None:
     found = rows(tables(latency(view))[0])
-    assert found["rag"][5].note == "" and found["rag+lora"][5].note.startswith("with training")
+    assert found["rag"][5].note == "" and found["rag+lora"][5].note.startswith("with training") and found["rag"][5].text.endswith(" s")
+    assert "spread over 60 questions" in tables(latency(view))[0].note
 
 
 def test_prices_make_money_of_it(view: View) -> None:
     prices = {"currency": "EUR", "prompt": 1.0, "answer": 2.0, "hour": 3.0, "questions": 100_000}
-    found = rows(tables(latency(View(replace(view.run, manifest={**view.run.manifest, "prices": prices}), "en")))[0])
+    shown = tables(latency(View(replace(view.run, manifest={**view.run.manifest, "prices": prices}), "en")))[0]
     replies = [each for each in view.run.replies if each.arm == "rag"]
     right = sum((each.case, "rag") not in view.lost for each in replies)
     expected = sum(each.prompt_tokens + 2 * each.answer_tokens for each in replies) / 1e6 / right
-    assert found["rag"][5].text == f"{expected:.5f} EUR"
+    written = rows(shown)["rag"][5].text
+    assert written.endswith(" EUR") and float(written.removesuffix(" EUR")) == pytest.approx(expected, rel=0.005)
+    assert "price of all tokens" in shown.note and "spread over 100\u202f000 questions" in shown.note
 
 
 def test_an_arm_that_lost_everything_has_no_price(view: View) -> None:
@@ -213,3 +216,18 @@ def test_arms_stand_in_the_order_of_the_manifest() -> None:
 def test_a_case_without_a_retrieval_is_shown(view: View) -> None:
     bare = replace(view.run, retrievals=(), cases=tuple(Case(case.pair) for case in view.run.cases))
     assert lost_cases(View(bare, "ru"))[1] == lost_cases(view)[1]
+
+
+def test_curves_of_one_point_are_told_instead_of_drawn(view: View) -> None:
+    flat = dict.fromkeys(view.run.curves, ((1.0, 0.5),))
+    section = risk(View(replace(view.run, curves=flat), "en"))
+    assert not [block for block in section.blocks if isinstance(block, Figure)] and rows(tables(section)[0])["rag"][3].text == "50.0"
+
+
+def test_metrics_go_by_their_names_and_the_names_in_the_files_are_explained(view: View) -> None:
+    section = arms(view)
+    assert {"F1", "Exact match", "ROUGE-L", "Answerable refused"} <= set(rows(tables(section)[0]))
+    terms = [name for block in section.blocks if isinstance(block, Terms) for name, _ in block.rows]
+    assert "Exact match (em)" in terms and "shuffled" in terms and len(terms) == len(set(terms))
+    found = [name for block in retrieval(view).blocks if isinstance(block, Terms) for name, _ in block.rows]
+    assert found == ["hit@k", "MRR@k", "Answer in the prompt (answer_in_context)"]

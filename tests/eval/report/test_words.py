@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from eval.arms.arm import ARMS, OUTSIDE
 from eval.attribution import CAUSES
 from eval.report.overview import ELSEWHERE
 from eval.report.page import page
@@ -16,12 +17,12 @@ from eval.report.words import LANGUAGES, Words, table
 from eval.scoring import METRICS
 from eval.types import Run
 from eval.verdict import Verdict
-from tests.eval.report.made import empty, made_pairs, made_run
+from tests.eval.report.made import JUDGED, empty, made_pairs, made_run
 from tests.eval.report.reading import read
 
 LATIN = re.compile("[A-Za-z]+")
 CYRILLIC = re.compile("[А-Яа-яЁё]+")
-SHARED = {"n", "p", "report", "json", "scores", "csv", *string.ascii_uppercase[: len(CAUSES)]}
+SHARED = {"n", "p", "F", "ROUGE", "L", "k", "report", "json", "scores", "csv", *string.ascii_uppercase[: len(CAUSES)]}
 """Written alike in both languages; causes have letters."""
 
 
@@ -36,13 +37,13 @@ def russian_data() -> Run:
         run,
         failures=tuple(replace(each, what="нет ответа") for each in run.failures),
         replies=tuple(replace(each, text="да") for each in run.replies),
-        judged={"kappa": 0.6},
+        judged={**JUDGED, "rubric": "1. Верно."},
     )
 
 
 def named(run: Run) -> set[str]:
     """Latin words that are data: arms, metrics, causes, languages, kinds, tags, places, and all of the manifest."""
-    data = [*run.estimates, *(metric for found in run.estimates.values() for metric in found), "kappa", run.name]
+    data = [*run.estimates, *(metric for found in run.estimates.values() for metric in found), JUDGED["model"], run.name]
     data += [f"{case.pair.language} {case.pair.kind} {case.origin} {' '.join(case.tags)}" for case in run.cases]
     data += [" ".join((*found.ranked, *map(str, found.dropped), found.case)) for found in run.retrievals]
     data += [each.name for each in run.contrasts] + [repr(run.manifest), "md false"]
@@ -66,6 +67,8 @@ def test_every_noun_has_its_forms() -> None:
 def test_every_metric_and_every_cause_is_explained() -> None:
     metrics = [metric.partition("@")[0] for metric in METRICS if metric not in ELSEWHERE]
     wanted = [f"metric_{slug(metric)}" for metric in metrics]
+    wanted += [f"name_{slug(metric)}" for metric in METRICS if "@" not in metric and metric not in ELSEWHERE]
+    wanted += [f"arm_{slug(arm)}" for arm in ARMS.parts if arm != OUTSIDE]
     wanted += [f"cause_{slug(cause)}{end}" for cause in CAUSES for end in ("", "_meaning")]
     assert not [key for key in wanted if key not in table()]
 
@@ -95,7 +98,7 @@ def test_nothing_russian_is_left_on_the_english_page() -> None:
 def test_every_phrase_is_used(request: pytest.FixtureRequest) -> None:
     folder = request.config.rootpath / "eval" / "report"
     code = "".join(file.read_text(encoding="utf-8") for kind in ("*.py", "templates/*.html") for file in folder.glob(kind))
-    families = ("metric_", "cause_", "dimension_", "contrast_", "test_", "role_")
+    families = ("metric_", "name_", "arm_", "cause_", "dimension_", "contrast_", "test_", "role_")
     unused = [key for key in table() if not key.startswith(families) and not re.search(rf"""["']{key}["']""", code)]
     meanings = [key for key in unused if not key.endswith("_meaning")]
     assert not meanings

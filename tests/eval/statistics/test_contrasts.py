@@ -49,7 +49,7 @@ def test_contrasts_follow_from_the_arms_that_exist(arms: list[str], names: list[
 def test_an_arm_compared_with_itself_shows_no_difference_and_is_equivalent() -> None:
     values = [float(number % 3 == 0) for number in range(120)]
     same = compared(values, values)
-    assert (same.effect.mean, same.effect.low, same.effect.high) == (0, 0, 0)
+    assert (same.effect.mean, same.effect.low, same.effect.high) == (0, -same.mde, same.mde)
     assert (same.wins, same.ties, same.losses, same.p) == (0, 120, 0, 1)
     assert same.equivalent
     assert not same.found

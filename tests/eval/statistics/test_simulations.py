@@ -93,6 +93,29 @@ def test_without_any_effect_hardly_anything_is_found_in_the_whole_family(binary:
     assert false <= 0.05 + tolerance(0.05, RUNS)
 
 
+def refusal_family(runs: int, *, seed: int) -> list[NDArray[np.float64]]:
+    """p-values (contrasts, runs) of rightly and wrongly refused, all arms alike; half of the questions have no answer, as `measure`
+    compares them: the pairs on each of the two metrics, all corrected together."""
+    sizes = tuple(-(-size // 2) for size in simulated.SIZES)
+    bootstrap, pairs = Bootstrap(simulated.members(sizes)), [each for each in declared(ARMS) if len(each.terms) == 2]
+    found = []
+    for metric, share in enumerate((0.6, 0.1)):
+        table = {arm: simulated.right_or_wrong(runs, share, seed=seed + 10 * metric + n, sizes=sizes) for n, arm in enumerate(ARMS)}
+        found += [sign_flip(bootstrap.sums(table[each.arm] - table[each.other]), flips=4000) for each in pairs]
+    return found
+
+
+def test_each_of_the_two_families_keeps_its_5_percent_and_both_together_10() -> None:
+    """What the report claims: answers and refusals are corrected apart (see `eval.measure.REFUSALS`)."""
+    bootstrap = Bootstrap(simulated.members())
+    answers = np.array([sign_flip(bootstrap.sums(each), flips=4000) for each in null_families(RUNS, seed=70, binary=False)])
+    refusals = np.array(refusal_family(RUNS, seed=80))
+    assert len(answers) == 5 and len(refusals) == 8
+    false = [corrected(family).min(axis=0) < 0.05 for family in (answers, refusals)]
+    assert all(float(np.mean(each)) <= 0.05 + tolerance(0.05, RUNS) for each in false)
+    assert float(np.mean(false[0] | false[1])) <= 0.10 + tolerance(0.10, RUNS)
+
+
 def test_mcnemar_on_several_questions_per_document_finds_what_is_not_there() -> None:
     """Why it does not decide there."""
     table = null_families(200, seed=20, binary=True)[0]
@@ -110,6 +133,38 @@ def test_an_effect_of_the_printed_size_is_found_four_times_in_five(family: int) 
     p_values = np.array([sign_flip(bootstrap.sums(table), flips=4000) for table in tables])
     found = float(np.mean(corrected(p_values)[0] < 0.05))
     assert found == pytest.approx(0.8, abs=tolerance(0.8, RUNS) + 0.02)
+
+
+@pytest.mark.slow
+def test_the_contrasts_of_a_run_keep_what_the_report_claims_of_its_two_families() -> None:
+    """Through `measure.contrasts`, as a run makes them: answerable questions about 15 documents, and unanswerable ones."""
+    from eval.measure import REFUSALS, contrasts
+    from eval.types import Scores
+
+    runs, documents = 50, simulated.members()
+    clusters = {f"{kind}{case}": document for kind in "au" for case, document in enumerate(documents)}
+    tables = {
+        (arm, metric): simulated.right_or_wrong(runs, share, seed=100 + 10 * n + m)
+        for n, arm in enumerate(ARMS)
+        for m, (metric, share) in enumerate((("f1", 0.5), ("over_refusal", 0.1), ("refusal_recall", 0.6)))
+    }
+    false = {"answers": 0, "refusals": 0, "any": 0}
+    for run in range(runs):
+        scores = []
+        for arm in ARMS:
+            f1, over, recall = (tables[arm, metric][run] for metric in ("f1", "over_refusal", "refusal_recall"))
+            scores += [Scores(f"a{case}", arm, {"f1": f1[case], "over_refusal": over[case]}) for case in range(len(documents))]
+            scores += [Scores(f"u{case}", arm, {"refusal_recall": recall[case]}) for case in range(len(documents))]
+        found = contrasts(scores, clusters, "f1", margin=0.03)
+        assert [each.metric for each in found] == ["f1"] * 5 + [metric for metric in REFUSALS for _ in range(4)]
+        answers, refusals = (any(each.found for each in found if (each.metric == "f1") == main) for main in (True, False))
+        false = {
+            "answers": false["answers"] + answers,
+            "refusals": false["refusals"] + refusals,
+            "any": false["any"] + (answers or refusals),
+        }
+    assert false["answers"] / runs <= 0.05 + tolerance(0.05, runs) and false["refusals"] / runs <= 0.05 + tolerance(0.05, runs)
+    assert false["any"] / runs <= 0.10 + tolerance(0.10, runs)
 
 
 @pytest.mark.slow

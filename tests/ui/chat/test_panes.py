@@ -12,9 +12,9 @@ from rag.errors import ServerError
 from rag.types import Answer, Citation, Context, Decoding, Evidence, Provenance, Timing
 from tests.ui.stage import HOSTILE
 from ui.chat import panes
-from ui.chat.session import Pane, Turn
 from ui.chat.status import Doing
 from ui.chat.text import EN, RU
+from ui.chat.turn import Pane, Turn
 
 TAGS = {
     "p", "br", "em", "strong", "code", "pre", "ul", "ol", "li", "blockquote", "hr", "h1", "h2", "h3", "h4", "h5", "h6",

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from rag.assistant import Assistant
 from rag.errors import ServerError
 from rag.generate.routes import Route, publish, withdraw
-from rag.types import Context, Document, Event, Message
+from rag.types import Context, Decoding, Document, Event, Message
 from tests.ui.stage import ALPHA, QUESTION, Teller
+from ui.chat.line import Line
 from ui.chat.session import Backend, Session
 from ui.chat.status import Doing, Status
+from ui.chat.styled import Styled, styled
+from ui.chat.turn import How
 
 ARMS = ("icl", "rag")
 
@@ -181,7 +184,7 @@ def test_many_pages_look_once(assistant: Assistant) -> None:
 
 def test_the_pane_with_an_adapter_is_there_from_the_question_after_it_was_loaded(counting: Counting) -> None:
     session, arms, now = Session(), ("icl", "rag", "rag+lora"), False
-    backed = replace(backend(counting), adapted=lambda: now)
+    backed = replace(backend(counting), adapters=lambda: ["mine"] if now else [])
     asyncio.run(finish(session, QUESTION, backed, arms))
     assert [pane.arm for pane in session.turns[0].panes] == ["icl", "rag"]
     publish(counting.settings.home, Route("mine", "vllm", "mine", "ab" * 32, counting.settings.generate.model))
@@ -196,3 +199,85 @@ def test_the_pane_with_an_adapter_is_there_from_the_question_after_it_was_loaded
     assert session.turns[1].panes[1].context is third.context
     before = session.turns[0].panes[1].text
     assert [message.content for message in counting.histories["rag+lora"]] == [QUESTION, before]
+
+
+def test_a_pane_can_name_its_adapter_and_has_a_memory_of_its_own(counting: Counting) -> None:
+    session, arms = Session(), ("lora:mine", "lora:other")
+    backed = replace(backend(counting), adapters=lambda: ["mine", "other"])
+    model = counting.settings.generate.model
+    for name in ("mine", "other"):
+        publish(counting.settings.home, Route(name, "vllm", name, name * 8, model))
+    try:
+        asyncio.run(finish(session, QUESTION, backed, arms))
+    finally:
+        for name in ("mine", "other"):
+            withdraw(counting.settings.home, name)
+    assert [pane.answer.provenance.adapter for pane in session.turns[0].panes if pane.answer] == ["mine", "other"]
+    assert session.history("lora:mine") != session.history("lora:other")
+    assert session.turns[0].panes[0].text.startswith("(mine)")
+
+
+def test_an_adapter_that_is_not_loaded_any_more_leaves_its_pane_out(counting: Counting) -> None:
+    session = Session()
+    asyncio.run(finish(session, QUESTION, replace(backend(counting), adapters=lambda: ["mine"]), ("icl", "lora:gone")))
+    assert [pane.variant.key for pane in session.turns[0].panes] == ["icl"]
+
+
+def test_the_decoding_that_was_chosen_is_the_one_that_answers(assistant: Assistant, teller: Teller) -> None:
+    teller.says = {QUESTION: "word " * 50}
+    session, decoding = Session(), Decoding(0.5, 7, 0.9, 3)
+
+    async def asked() -> None:
+        async for _ in session.ask(QUESTION, ARMS, backend(assistant), How(decoding)):
+            pass
+
+    asyncio.run(asked())
+    assert [pane.answer.provenance.decoding for pane in session.turns[0].panes if pane.answer] == [decoding] * 2
+
+
+def test_a_style_of_its_own_shares_everything_that_is_loaded(assistant: Assistant) -> None:
+    own = assistant.settings.context.style
+    other: Literal["short", "full"] = "short" if own == "full" else "full"
+    assert styled(assistant, How()) is assistant and styled(assistant, How(assistant.decoding(), own)) is assistant
+    changed = styled(assistant, How(style=other))
+    assert isinstance(changed, Styled) and changed.settings.context.style == other
+    assert changed.retriever is assistant.retriever and changed.examples is assistant.examples and changed.routes is assistant.routes
+    assert changed.prompt(QUESTION, "zero-shot") != assistant.prompt(QUESTION, "zero-shot")
+    longer = styled(assistant, How(replace(assistant.decoding(), max_tokens=999)))
+    assert longer.settings.generate.max_tokens == 999
+
+
+def test_blind_panes_are_shuffled_by_the_turns_own_seed(assistant: Assistant) -> None:
+    session, arms = Session(), ("icl", "zero-shot", "rag")
+
+    async def asked() -> None:
+        for _ in range(12):
+            async for _ in session.ask(QUESTION, arms, backend(assistant), How(blind=True)):
+                pass
+
+    asyncio.run(asked())
+    orders = {tuple(pane.arm for pane in turn.panes) for turn in session.turns}
+    assert len(orders) > 1 and all(sorted(order) == sorted(arms) for order in orders)
+    assert len({turn.seed for turn in session.turns}) == 12 == len({turn.id for turn in session.turns})
+
+
+def test_a_question_beyond_what_the_model_takes_stands_in_line_and_says_so(assistant: Assistant, teller: Teller) -> None:
+    teller.delay, teller.says = 0.02, {QUESTION: "word " * 40}
+    backed = replace(backend(assistant), line=Line(2))
+    seen: list[list[tuple[int, int]]] = [[], [], []]
+
+    async def one(number: int) -> None:
+        await asyncio.sleep(number * 0.1)
+        async for turn in Session().ask(QUESTION, ARMS, backed):
+            if turn.line is not None:
+                seen[number].append((turn.line.answered, turn.line.before))
+                assert teller.running <= 2
+
+    async def three() -> None:
+        await asyncio.gather(*(one(number) for number in range(3)))
+
+    asyncio.run(three())
+    assert seen[0] == []
+    assert set(seen[1]) == {(1, 0)}
+    assert (1, 1) in seen[2] and seen[2][-1] == (1, 0)
+    assert teller.running == 0

@@ -7,6 +7,7 @@ from dataclasses import fields
 
 import pytest
 
+from ui.chat.controls_text import CONTROLS
 from ui.chat.status import Doing
 from ui.chat.text import EN, RU, preferred
 
@@ -24,17 +25,18 @@ def words(text: object) -> dict[str, str]:
 
 
 def test_both_languages_have_the_same_words_with_the_same_fields() -> None:
-    english, russian = words(EN), words(RU)
-    assert english.keys() == russian.keys()
-    for name, value in english.items():
-        assert bool(value) == bool(russian[name]), name
-        assert value.count("{}") == russian[name].count("{}"), name
+    for english, russian in ((words(EN), words(RU)), (words(CONTROLS["en"]), words(CONTROLS["ru"]))):
+        assert english.keys() == russian.keys()
+        for name, value in english.items():
+            assert bool(value) == bool(russian[name]), name
+            assert value.count("{}") == russian[name].count("{}"), name
 
 
 def test_nothing_is_left_in_english_on_the_russian_page() -> None:
     """Names and keys apart."""
     allowed = {"Atlas", "ICL", "RAG", "LoRA", "Zero", "shot", "BM25", "Enter", "Shift", "Esc", "ru", "atlas", "index", "build", "serve"}
-    for name, value in words(RU).items():
+    allowed |= {"Markdown", "JSON", "Top"}
+    for name, value in (words(RU) | words(CONTROLS["ru"])).items():
         assert set(re.findall(r"[A-Za-z]\w+", value)) <= allowed, name
 
 

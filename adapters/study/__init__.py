@@ -1,0 +1,1 @@
+"""Studies: many short trainings that find out which settings pay, by Optuna."""

@@ -1,0 +1,1 @@
+"""The page that asks eight questions and recommends a plan."""
