@@ -12,7 +12,8 @@ import gradio as gr
 from rag.errors import UserError
 from ui.chat.session import Session
 from ui.chat.status import Ready, Status
-from ui.chat.text import TEXTS, Language, preferred
+from ui.chat.text import TEXTS, Language, Text, preferred
+from ui.guard.login import LOGOUT
 from ui.pages.page import Name, Page
 from ui.plain import plain
 
@@ -24,12 +25,13 @@ QUIET: dict[str, Any] = {"apply_default_css": False, "js_on_load": None}
 
 
 class Workbench:
-    """The whole page for all sessions. The first of `pages` is the home; `model`: its name in the status line; `language`: auto, en, ru."""
+    """The whole page for all sessions. The first of `pages` is the home; `model`: its name in the status line; `language`: auto, en, ru;
+    `login`: people logged in, and may log out."""
 
-    def __init__(self, pages: Sequence[Page], ready: Ready, *, model: str, language: str) -> None:
+    def __init__(self, pages: Sequence[Page], ready: Ready, *, model: str, language: str, login: bool = False) -> None:
         self.pages: Mapping[Name, Page] = {page.name: page for page in pages}
         self.ready = ready if isinstance(ready, Status) else Status(ready)
-        self.model, self.language = model, language
+        self.model, self.language, self.login = model, language, login
         self.home: Name = pages[0].name
 
     @property
@@ -47,6 +49,7 @@ class Workbench:
             with gr.Row(elem_id="top"):
                 gr.HTML('<h1><span aria-hidden="true"></span>Atlas</h1>', elem_id="name", **QUIET)
                 self.status = gr.HTML(_line("waiting", text.status["starting"]), elem_id="status", **QUIET)
+                self.leave = gr.HTML(_leave(text), elem_id="leave", visible=self.login, **QUIET)
                 choices = [(code.upper(), code) for code in TEXTS]
                 self.switch = gr.Radio(choices, value=text.code, label=text.language, elem_id="language", container=False)
             with gr.Tabs(selected=self.home, overflow_behavior="wrap", elem_id="pages") as self.tabs:
@@ -67,7 +70,13 @@ class Workbench:
         return partial(gr.on, triggers, trigger_mode="always_last")  # "once" would drop the second while the first is shown
 
     def _wire(self) -> None:
-        words = [self.switch, *self.tab.values(), *(part for page in self.pages.values() for part in page.worded()), *self.spoken.values()]
+        words = [
+            self.switch,
+            self.leave,
+            *self.tab.values(),
+            *(part for page in self.pages.values() for part in page.worded()),
+            *self.spoken.values(),
+        ]
         look = [self.status, self.timer]
         for name, tab in self.tab.items():
             tab.select(partial(_turn_to, name), [self.session], None, queue=False, **STILL)
@@ -85,7 +94,7 @@ class Workbench:
         """Everything that has words, in that language; then the page that is open is told, as what it shows has words, too."""
         session.language = language
         session.spoken += 1
-        said: list[Any] = [gr.Radio(value=language, label=TEXTS[language].language)]
+        said: list[Any] = [gr.Radio(value=language, label=TEXTS[language].language), _leave(TEXTS[language])]
         said += [gr.Tab(label=page.title(language)) for page in self.pages.values()]
         for page in self.pages.values():
             said += page.speak(language)
@@ -108,6 +117,10 @@ class Workbench:
 
 def _turn_to(name: Name, session: Session) -> None:
     session.page = name
+
+
+def _leave(text: Text) -> str:
+    return f'<a href="{LOGOUT.removeprefix("/")}">{escape(text.log_out)}</a>'
 
 
 def _line(kind: str, words: str) -> str:

@@ -62,12 +62,13 @@ def test_a_switch_of_the_language_words_every_page_and_tells_the_open_one() -> N
     made, session = bench("compare", "corpus", "guide"), Session(page="corpus")
     said = made._speak(session, "ru")
     assert session.language == "ru"
-    switch, *tabs = said[:4]
+    switch, leave, *tabs = said[:5]
+    assert RU.log_out in leave
     assert switch.label == RU.language and [tab.label for tab in tabs] == ["compare ru", "corpus ru", "guide ru"]
-    assert [box.label for box in said[4:7]] == ["compare ru", "corpus ru", "guide ru"]
-    before = said[7:]
+    assert [box.label for box in said[5:8]] == ["compare ru", "corpus ru", "guide ru"]
+    before = said[8:]
     assert before[1] == session.spoken and before[0] == before[2] == gr.skip()
-    assert made._speak(session, "ru")[8] != before[1]  # again and again
+    assert made._speak(session, "ru")[9] != before[1]  # again and again
 
 
 def test_a_page_that_is_opened_hears_of_it() -> None:

@@ -48,7 +48,7 @@ def open_page(settings: Settings, assistant: Assistant, ready: Ready | None = No
     jobs = Jobs(settings)
     status = Status(ready or partial(look, settings, assistant))
     pages = every_page(Desk(settings, assistant, jobs), status)
-    bench = Workbench(pages, status, model=assistant.generator.model, language=settings.ui.language)
+    bench = Workbench(pages, status, model=assistant.generator.model, language=settings.ui.language, login=bool(settings.ui.users))
     routes = [route for page in pages for route in getattr(page, "routes", ())]
     served = serve(bench.build(), settings.ui.host, settings.ui.port, styles=bench.style, routes=routes, guard=guard_of(settings))
     opened = Opened(**{field.name: getattr(served, field.name) for field in fields(served)})

@@ -22,6 +22,7 @@ class Text:
     page_title: str
     tab: str
     language: str
+    log_out: str
     welcome: str
     welcome_more: str
     try_one: str
@@ -120,6 +121,7 @@ EN = Text(
     page_title="Atlas",
     tab="Compare",
     language="Language",
+    log_out="Log out",
     welcome="Ask your documents",
     welcome_more=(
         "One question, answered side by side from the same model. Retrieval shows the passages it used, so you can check every claim."
@@ -212,6 +214,7 @@ RU = Text(
     page_title="Atlas",
     tab="Сравнение",
     language="Язык",
+    log_out="Выйти",
     welcome="Спросите свои документы",
     welcome_more=(
         "Один вопрос и несколько ответов рядом, от одной и той же модели. Под ответом с поиском видны использованные фрагменты: "
