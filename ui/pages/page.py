@@ -69,3 +69,15 @@ class Page(Protocol):
     def speak(self, language: Language) -> Sequence[Any]:
         """Their updates in that language, in the order of `worded`. Values that a person typed or chose stay as they are."""
         ...
+
+
+BUSY_SECONDS, IDLE_SECONDS = 1.0, 5.0
+"""Seconds between two looks at the jobs of a page."""
+
+
+def look_again(busy: bool) -> gr.Timer:
+    """When a page looks at its jobs again. It never stops looking: answers of a busy server may come out of order, and one that stopped
+    the timer after a job was started would leave the page as it is."""
+    import gradio as gr
+
+    return gr.Timer(BUSY_SECONDS if busy else IDLE_SECONDS, active=True)

@@ -11,12 +11,12 @@ from adapters.method import METHODS
 from ui.pages.adapters.markup import QUIET, paragraph, safe
 from ui.pages.adapters.text import WORDS, Words
 from ui.pages.evaluate import pairs
+from ui.pages.page import IDLE_SECONDS
 
 if TYPE_CHECKING:
     from rag.settings import Settings
     from ui.chat.text import Language
 
-POLL = 1.0
 """Seconds between two looks at the jobs while one of them runs."""
 MOST_OPTIONS = 400
 """Characters of the box for the method's options."""
@@ -38,7 +38,7 @@ class Layout:
                 self.table = gr.HTML(elem_id="adapters-compared", **QUIET)
                 self.sheet = gr.HTML(elem_id="adapters-card", **QUIET)
         self._form(settings, words)
-        self.timer = gr.Timer(POLL, active=False)
+        self.timer = gr.Timer(IDLE_SECONDS)
         self.seen = gr.State("")
 
     def _actions(self, words: Words) -> None:

@@ -19,6 +19,7 @@ from ui.pages.adapters.layout import Layout, help_line
 from ui.pages.adapters.markup import done, paragraph, problem
 from ui.pages.adapters.text import WORDS, Words
 from ui.pages.evaluate import pairs
+from ui.pages.page import look_again
 
 if TYPE_CHECKING:
     from ui.chat.text import Language
@@ -96,7 +97,7 @@ class AdaptersPage:
     async def _tick(self, session: Session, chosen: str | None, other: str | None, seen: str) -> list[Any]:
         """The jobs; and the list and the card, when the state of a job has changed since the last look."""
         if session.page != self.name:
-            return [gr.skip()] * 16 + [gr.Timer(active=False), gr.skip()]
+            return [gr.skip()] * 16 + [gr.skip(), gr.skip()]
         words = WORDS[session.language]
         works = await asyncio.to_thread(self._works, words)
         changed = works[-1] != seen
@@ -141,7 +142,7 @@ class AdaptersPage:
             _show(_running(mine) is not None),
             gr.Row(visible=bool(rest)),
             gr.Dropdown(choices=lines, value=rest[0].name if rest else None),
-            gr.Timer(active=busy),
+            look_again(busy),
             " ".join(f"{job.id}:{job.state}" for job in mine),
         ]
 

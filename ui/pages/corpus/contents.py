@@ -37,6 +37,8 @@ class Here:
     chosen: int = -1
     found: hits.Asked | None = None
     job: str = ""
+    seen: str = ""
+    """Live version and state of the rebuild at the last look."""
 
 
 def guarded(make: Callable[[], str]) -> str:

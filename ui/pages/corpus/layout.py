@@ -11,6 +11,7 @@ from ui.chat.text import Language
 from ui.jobs.card import KEEP_OPEN
 from ui.pages.corpus.markup import PICK, note, safe
 from ui.pages.corpus.text import WORDS, Part, Words
+from ui.pages.page import IDLE_SECONDS
 
 QUIET: dict[str, Any] = {"apply_default_css": False, "js_on_load": None}
 PICKED: dict[str, Any] = {"apply_default_css": False, "js_on_load": PICK}
@@ -45,7 +46,7 @@ class Layout:
             for part in PARTS:
                 with gr.Tab(words.parts[part], id=part, elem_id=f"corpus-{part}") as self.tab[part]:
                     getattr(self, f"_{part}")(words)
-        self.timer = gr.Timer(1.0, active=False)
+        self.timer = gr.Timer(IDLE_SECONDS)
 
     def _documents(self, words: Words) -> None:
         with gr.Row(elem_id="corpus-shelf"):

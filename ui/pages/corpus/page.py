@@ -23,6 +23,7 @@ from ui.pages.corpus.contents import Contents, Here, guarded
 from ui.pages.corpus.layout import LONGEST, Layout
 from ui.pages.corpus.markup import note, safe
 from ui.pages.corpus.text import WORDS, Part, Words
+from ui.pages.page import look_again
 
 if TYPE_CHECKING:
     from ui.chat.text import Language
@@ -106,7 +107,7 @@ class CorpusPage:
         card = job_card(replace(job, title=words.rebuild_title), session.language) if job else ""
         shown = self.shows.parts(here, words) if contents else [gr.skip()] * len(self._contents())
         top = guarded(partial(self.shows.summary, words))
-        return [top, gr.Button(interactive=not busy), gr.Button(visible=busy), card, gr.Timer(active=busy), *shown]
+        return [top, gr.Button(interactive=not busy), gr.Button(visible=busy), card, look_again(busy), *shown]
 
     def _job(self, here: Here) -> Job | None:
         """The rebuild to show: one that runs, whoever started it, or the one that this tab watched."""
@@ -160,8 +161,12 @@ class CorpusPage:
 
         def look() -> list[Any]:
             job = self._job(here)
-            ended = job is None or job.state not in BUSY
-            return self._everything(session, here, contents=ended and session.page == self.name)
+            busy = job is not None and job.state in BUSY
+            now = f"{versions.live(versions.folder_of(self.settings))} {job.id if job else ''} {busy}"
+            if session.page != self.name or (now == here.seen and not busy):
+                return [*[gr.skip()] * 4, look_again(busy), *[gr.skip()] * len(self._contents())]
+            here.seen = now
+            return self._everything(session, here, contents=not busy)
 
         return await asyncio.to_thread(look)
 

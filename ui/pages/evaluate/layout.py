@@ -11,12 +11,12 @@ from ui.pages.adapters.markup import QUIET, paragraph, safe
 from ui.pages.evaluate import pairs
 from ui.pages.evaluate.form import LIMIT
 from ui.pages.evaluate.text import WORDS, Words
+from ui.pages.page import IDLE_SECONDS
 
 if TYPE_CHECKING:
     from rag.settings import Settings
     from ui.chat.text import Language
 
-POLL = 1.0
 """Seconds between two looks at the jobs while one of them runs."""
 ARMS = ("icl", "rag", "oracle", "shuffled")
 """Chosen before anybody has looked whether an adapter is loaded."""
@@ -41,7 +41,7 @@ class Layout:
                 self.other = gr.Dropdown([], label=words.compare_with, visible=False, elem_id="run-other")
                 self.table = gr.HTML(elem_id="run-compared", **QUIET)
         self._failures(words)
-        self.timer = gr.Timer(POLL, active=False)
+        self.timer = gr.Timer(IDLE_SECONDS)
         self.seen = gr.State("")
         self.mine = gr.State("")
         """The job that this session started last: its run is opened when it is done."""

@@ -20,6 +20,7 @@ from ui.pages.evaluate.form import Form
 from ui.pages.evaluate.layout import Layout
 from ui.pages.evaluate.route import report_route
 from ui.pages.evaluate.text import WORDS, Words
+from ui.pages.page import look_again
 
 if TYPE_CHECKING:
     from ui.chat.text import Language
@@ -90,7 +91,7 @@ class EvaluatePage:
     async def _tick(self, session: Session, run: str | None, seen: str, mine: str) -> list[Any]:
         """The jobs; and the list, when the state of a job has changed. A run that this session started is opened when it is done."""
         if session.page != self.name:
-            return [*[gr.skip()] * 18, gr.Timer(active=False), gr.skip()]
+            return [*[gr.skip()] * 18, gr.skip(), gr.skip()]
         words = WORDS[session.language]
         works = await asyncio.to_thread(self._works, words)
         works[2] = gr.skip()  # what was wrong with the form stays until it is sent again
@@ -163,7 +164,7 @@ class EvaluatePage:
             self._standings(found, words) if found else "",
             problem(wrong, words.code),
             _show(_running(mine) is not None),
-            gr.Timer(active=any(job.state in BUSY for job in mine)),
+            look_again(any(job.state in BUSY for job in mine)),
             " ".join(f"{job.id}:{job.state}" for job in mine),
         ]
 
