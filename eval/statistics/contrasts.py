@@ -135,6 +135,9 @@ def _contrast(each: Declared, metric: str, differences: list[float], clusters: l
     missed = detectable(float(bootstrap.errors(sums)[0]), bootstrap.degrees, family=family) if differ else unseen(n)
     if not differ:  # resampling would claim to be certain that there never is a difference
         wide = replace(wide, low=-missed, high=missed)
+    elif len(set(differences)) == 1 and abs(differences[0]) == 1:  # nor that it always is all there can be
+        low, high = sorted((wide.mean, wide.mean * (1 - 2 * unseen(n))))
+        wide = replace(wide, low=low, high=high)
     exact = mcnemar(differences) if METRICS[metric].binary and len(each.terms) == 2 else None
     alone = exact is not None and bootstrap.clusters == n
     p = exact if exact is not None and alone else float(sign_flip(sums)[0])

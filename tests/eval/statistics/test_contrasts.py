@@ -62,6 +62,13 @@ def test_a_few_equal_replies_do_not_prove_that_two_arms_are_the_same() -> None:
     assert unseen(10) == pytest.approx(0.2589, abs=1e-4)
 
 
+def test_six_questions_won_outright_do_not_prove_that_every_one_is() -> None:
+    clusters = {str(number): str(number) for number in range(6)}
+    won, lost = compared([1.0] * 6, [0.0] * 6, clusters=clusters), compared([0.0] * 6, [1.0] * 6, clusters=clusters)
+    assert (won.effect.mean, won.effect.high) == (1.0, 1.0) and won.effect.low == pytest.approx(1 - 2 * unseen(6))
+    assert (lost.effect.low, lost.effect.high) == (-won.effect.high, -won.effect.low)
+
+
 def test_a_large_difference_is_found_with_its_size() -> None:
     better = compared([0.9 if number % 5 else 0.4 for number in range(120)], [0.3] * 120)
     assert better.found
