@@ -17,6 +17,7 @@ from ui.jobs.runner import ENDED
 Kind = Literal["index", "train", "eval", "load", "merge"]
 State = Literal["waiting", "running", "done", "failed", "stopped", "lost"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+BUSY: tuple[State, ...] = ("waiting", "running")
 ENDED_STATES: tuple[State, ...] = ("done", "failed", "stopped", "lost")
 
 FILE, SETTINGS, PROGRESS, OUTPUT = "job.json", "settings.toml", "progress.jsonl", "output.log"

@@ -13,6 +13,7 @@ import gradio as gr
 from rag.errors import UserError
 from ui.chat.session import Session
 from ui.jobs.card import style as job_style
+from ui.jobs.record import BUSY
 from ui.pages.adapters import cards, compare, form, reading, work
 from ui.pages.adapters.form import Form
 from ui.pages.adapters.layout import Layout, help_line
@@ -132,7 +133,7 @@ class AdaptersPage:
         """Cards of the jobs, the stop button, what can be resumed, whether to look again, and the states of the jobs."""
         jobs, settings = self.desk.jobs, self.desk.settings
         mine = [job for job in jobs.all() if job.kind in ("train", "load", "merge")]
-        busy = any(job.state in work.BUSY for job in mine)
+        busy = any(job.state in BUSY for job in mine)
         rest = work.resumable(jobs, settings)
         lines = [(words.unfinished_line.format(name=each.name, method=each.method, step=each.step), each.name) for each in rest]
         return [
@@ -220,7 +221,7 @@ class AdaptersPage:
 
 def _running(jobs: Sequence[Job]) -> Job | None:
     """The training that runs, else the one that waits longest; one that was asked to stop already is none."""
-    of_kind = [job for job in jobs if job.kind == "train" and job.state in work.BUSY and not job.stopping]
+    of_kind = [job for job in jobs if job.kind == "train" and job.state in BUSY and not job.stopping]
     return next((job for job in of_kind if job.state == "running"), of_kind[-1] if of_kind else None)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from rag.errors import UserError
 from ui.jobs.card import job_card
+from ui.jobs.record import BUSY
 from ui.pages.adapters import form
 from ui.pages.adapters.curve import curve
 from ui.pages.adapters.markup import Html, done, facts, paragraph, safe, spoken
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 Action = Literal["load", "unload", "merge", "export", "delete"]
 RECENT = 1800.0
 """Seconds for which the card of an ended job stays on the page."""
-BUSY = ("waiting", "running")
 
 
 def start(action: Action, name: str, jobs: Jobs, settings: Settings, words: Words) -> Job:

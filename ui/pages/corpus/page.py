@@ -18,6 +18,7 @@ from ui.chat.session import Session
 from ui.guard.door import is_loopback
 from ui.jobs.card import job_card
 from ui.jobs.card import style as job_style
+from ui.jobs.record import BUSY
 from ui.pages.corpus import adding, hits, uploads
 from ui.pages.corpus.contents import Contents, Here, guarded
 from ui.pages.corpus.layout import LONGEST, Layout
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from ui.pages.page import Desk, Name, Shell
 
 STILL: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
-BUSY = ("waiting", "running")
 
 
 class CorpusPage:

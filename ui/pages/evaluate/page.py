@@ -12,8 +12,9 @@ import gradio as gr
 from rag.errors import UserError
 from ui.chat.session import Session
 from ui.jobs.card import job_card
+from ui.jobs.record import BUSY
 from ui.pages.adapters.markup import done, paragraph, problem, spoken
-from ui.pages.adapters.work import BUSY, newest
+from ui.pages.adapters.work import newest
 from ui.pages.evaluate import comparing, earlier, failures, form, pairs, running, showing
 from ui.pages.evaluate.failures import Filter
 from ui.pages.evaluate.form import Form
