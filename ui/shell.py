@@ -14,7 +14,7 @@ from ui.chat.session import Session
 from ui.chat.status import Ready, Status
 from ui.chat.text import TEXTS, Language, Text, preferred
 from ui.guard.login import LOGOUT
-from ui.pages.page import Name, Page
+from ui.pages.page import OPEN, Name, Page
 from ui.plain import plain
 
 POLL_BUSY, POLL_READY = 1.0, 10.0
@@ -44,7 +44,8 @@ class Workbench:
         text = TEXTS[preferred("", self.language)]
         self.blocks: gr.Blocks = gr.Blocks(title=text.page_title, analytics_enabled=False, fill_width=True)
         with self.blocks:
-            self.session = gr.State(Session(page=self.home))
+            self.session = gr.State(Session())
+            self.open = gr.Textbox(visible=False)
             self.spoken = {name: gr.State(0) for name in self.pages}
             with gr.Row(elem_id="top"):
                 gr.HTML('<h1><span aria-hidden="true"></span>Atlas</h1>', elem_id="name", **QUIET)
@@ -78,19 +79,17 @@ class Workbench:
             *self.spoken.values(),
         ]
         look = [self.status, self.timer]
-        for name, tab in self.tab.items():
-            tab.select(partial(_turn_to, name), [self.session], None, queue=False, **STILL)
         # Both go through the queue: Gradio tells the browser of a changed State only there, and `opened` hangs on that.
-        self.switch.input(self._speak, [self.session, self.switch], words, concurrency_limit=None, **STILL)
-        opened = self.blocks.load(self._open, [self.session], words, concurrency_limit=None, **STILL)
+        self.switch.input(self._speak, [self.session, self.switch, self.open], words, concurrency_limit=None, js=OPEN, **STILL)
+        opened = self.blocks.load(self._open, [self.session, self.open], words, concurrency_limit=None, js=OPEN, **STILL)
         opened.then(self._look, [self.session], look, queue=False, **STILL)
         self.timer.tick(self._look, [self.session], look, queue=False, **STILL)
         self.switch.input(self._look_in, [self.switch], look, queue=False, **STILL)
 
-    def _open(self, session: Session, request: gr.Request) -> list[Any]:
-        return self._speak(session, preferred(request.headers.get("accept-language", ""), self.language))
+    def _open(self, session: Session, shown: str, request: gr.Request) -> list[Any]:
+        return self._speak(session, preferred(request.headers.get("accept-language", ""), self.language), shown)
 
-    def _speak(self, session: Session, language: Language) -> list[Any]:
+    def _speak(self, session: Session, language: Language, shown: str) -> list[Any]:
         """Everything that has words, in that language; then the page that is open is told, as what it shows has words, too."""
         session.language = language
         session.spoken += 1
@@ -98,7 +97,7 @@ class Workbench:
         said += [gr.Tab(label=page.title(language)) for page in self.pages.values()]
         for page in self.pages.values():
             said += page.speak(language)
-        return said + [session.spoken if name == session.page else gr.skip() for name in self.pages]
+        return said + [session.spoken if name == (shown or self.home) else gr.skip() for name in self.pages]
 
     async def _look(self, session: Session) -> list[Any]:
         return await self._look_in(session.language)
@@ -113,10 +112,6 @@ class Workbench:
         if waiting:
             return [_line("waiting", text.doing(waiting)), gr.Timer(POLL_BUSY)]
         return [_line("ready", f"{text.ready} · {self.model}"), gr.Timer(POLL_READY)]
-
-
-def _turn_to(name: Name, session: Session) -> None:
-    session.page = name
 
 
 def _leave(text: Text) -> str:

@@ -59,8 +59,8 @@ def test_every_page_is_a_tab_that_is_known_by_its_name() -> None:
 
 
 def test_a_switch_of_the_language_words_every_page_and_tells_the_open_one() -> None:
-    made, session = bench("compare", "corpus", "guide"), Session(page="corpus")
-    said = made._speak(session, "ru")
+    made, session = bench("compare", "corpus", "guide"), Session()
+    said = made._speak(session, "ru", "corpus")
     assert session.language == "ru"
     switch, leave, *tabs = said[:5]
     assert RU.log_out in leave
@@ -68,7 +68,8 @@ def test_a_switch_of_the_language_words_every_page_and_tells_the_open_one() -> N
     assert [box.label for box in said[5:8]] == ["compare ru", "corpus ru", "guide ru"]
     before = said[8:]
     assert before[1] == session.spoken and before[0] == before[2] == gr.skip()
-    assert made._speak(session, "ru")[9] != before[1]  # again and again
+    assert made._speak(session, "ru", "corpus")[9] != before[1]  # again and again
+    assert made._speak(session, "ru", "")[8] == session.spoken  # the browser could not say: the home
 
 
 def test_a_page_that_is_opened_hears_of_it() -> None:

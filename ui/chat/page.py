@@ -136,7 +136,8 @@ class ComparePage:
                 begun = ["", _past(session.turns[:number], text), now, _show(False), _show(False), _show(True), _show(False), "", text.edit]
                 yield begun if first else [gr.skip(), gr.skip(), now, *[gr.skip()] * 6]
                 first = False
-        yield [*[gr.skip()] * 4, _show(True), _show(False), _show(True), gr.skip(), gr.skip()]
+        past, now = self._drawn(session)  # once more: the language may have been switched since the last picture
+        yield [gr.skip(), past, now, gr.skip(), _show(True), _show(False), _show(bool(session.turns)), gr.skip(), gr.skip()]
 
     async def _again(self, session: Session, keys: list[str], *how: Any) -> AsyncGenerator[list[Any], None]:
         question = "" if session.busy else session.again()
@@ -187,11 +188,20 @@ class ComparePage:
             return [gr.skip(), gr.skip()]
 
     async def _show(self, session: Session) -> list[Any]:
-        """What has words and is not of the page but of the session, and what changes by itself."""
-        text, turns = TEXTS[session.language], session.turns
-        now = panes.turn(turns[-1], len(turns) - 1, text) if turns else _welcome(text)
+        """What has words and is not of the page but of the session, and what changes by itself.
+
+        While answers stream they draw themselves: a picture from here could be the older one and arrive last.
+        """
+        board = await self._board(session)  # before the turns are drawn: waiting would make them old
+        text = TEXTS[session.language]
         editing = [text.keep, _notice(text.editing)] if session.editing else [text.edit, gr.skip()]
-        return [_past(turns[:-1], text), now, *editing, self.controls.choices(session.language), *await self._board(session)]
+        drawn = [gr.skip(), gr.skip()] if session.busy else self._drawn(session)
+        return [*drawn, *editing, self.controls.choices(session.language), *board]
+
+    def _drawn(self, session: Session) -> list[Any]:
+        """The turns before, and the last one."""
+        text, turns = TEXTS[session.language], session.turns
+        return [_past(turns[:-1], text), panes.turn(turns[-1], len(turns) - 1, text) if turns else _welcome(text)]
 
     def _markdown(self, session: Session) -> str:
         return as_file(export.file_name(session.turns, "md"), export.as_markdown(session.turns, TEXTS[session.language]))

@@ -18,7 +18,6 @@ from ui.chat.status import Ready
 from ui.chat.text import Language
 from ui.chat.turn import How, Pane, Turn
 from ui.chat.variant import Variant
-from ui.pages.page import Name
 
 log = logging.getLogger(__name__)
 
@@ -66,13 +65,12 @@ class Backend:
 class Session:
     """The conversation of one browser tab. One question at a time; `stop` ends it wherever it is.
 
-    `page`: the tab that is open; `spoken`: how often the language was set; `editing`: the next question replaces the last turn;
+    `spoken`: how often the language was set; `editing`: the next question replaces the last turn;
     `board`: the votes are looked at.
     """
 
     turns: list[Turn] = field(default_factory=list)
     language: Language = "en"
-    page: Name = "compare"
     spoken: int = 0
     editing: bool = False
     board: bool = False

@@ -33,6 +33,8 @@ class Shell(Protocol):
     blocks: gr.Blocks
     session: gr.State
     """A ui.chat.session.Session, one a browser tab; `session.language` is the language it reads."""
+    open: gr.Textbox
+    """See `OPEN`."""
     tabs: gr.Tabs
     """`gr.Tabs(selected=name)` as an update of it goes to that page."""
     pages: Mapping[Name, Page]
@@ -71,6 +73,9 @@ class Page(Protocol):
         ...
 
 
+OPEN = "(...given) => [...given.slice(0, -1), document.querySelector('#pages [role=tab][aria-selected=true]')?.dataset.tabId ?? '']"
+"""As `js` of an event whose last input is `Shell.open`: the name of the page that the browser shows. Events of tabs do not tell it: a busy
+server hears of them out of order, and Gradio fires one for the first tab when labels change."""
 BUSY_SECONDS, IDLE_SECONDS = 1.0, 5.0
 """Seconds between two looks at the jobs of a page."""
 

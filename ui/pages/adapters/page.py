@@ -20,7 +20,7 @@ from ui.pages.adapters.layout import Layout, help_line
 from ui.pages.adapters.markup import done, paragraph, problem
 from ui.pages.adapters.text import WORDS, Words
 from ui.pages.evaluate import pairs
-from ui.pages.page import look_again
+from ui.pages.page import OPEN, look_again
 
 if TYPE_CHECKING:
     from ui.chat.text import Language
@@ -59,7 +59,7 @@ class AdaptersPage:
         shell.opened(self.name)(self._open, [*chosen, on.method], [*shown, *works, on.files, on.name, on.help], **STILL)
         on.shelf.input(self._choose, [session, on.shelf], shown, **STILL)
         on.other.input(self._compare, chosen, [on.table], **STILL)
-        on.timer.tick(self._tick, [*chosen, on.seen], [*shown, *works], **STILL)
+        on.timer.tick(self._tick, [*chosen, on.seen, shell.open], [*shown, *works], js=OPEN, **STILL)
         actions: Mapping[work.Action, gr.Button] = {
             "load": on.load, "unload": on.unload, "merge": on.merge, "export": on.export, "delete": on.yes
         }  # fmt: skip
@@ -77,11 +77,11 @@ class AdaptersPage:
 
     def _shown_parts(self) -> list[Any]:
         on = self.parts
-        return [on.shelf, on.load, on.ask, on.unload, on.merge, on.export, on.delete, on.sheet, on.other, on.table]
+        return [on.shelf, on.load, on.ask, on.unload, on.merge, on.export, on.delete, on.sheet, on.other, on.table, on.seen]
 
     def _work_parts(self) -> list[Any]:
         on = self.parts
-        return [on.moved, on.live, on.wrong, on.stop, on.rest, on.unfinished, on.timer, on.seen]
+        return [on.moved, on.live, on.wrong, on.stop, on.rest, on.unfinished, on.timer]
 
     # What is shown
 
@@ -95,25 +95,38 @@ class AdaptersPage:
     async def _compare(self, session: Session, chosen: str | None, other: str | None) -> str:
         return await asyncio.to_thread(lambda: self._table(reading.entries(self.desk.settings), chosen, other, WORDS[session.language]))
 
-    async def _tick(self, session: Session, chosen: str | None, other: str | None, seen: str) -> list[Any]:
-        """The jobs; and the list and the card, when the state of a job has changed since the last look."""
-        if session.page != self.name:
-            return [gr.skip()] * 16 + [gr.skip(), gr.skip()]
+    async def _tick(self, session: Session, chosen: str | None, other: str | None, seen: str, shown: str) -> list[Any]:
+        """The jobs; and the list and the card, when they were drawn from something else than what is so by now."""
+        if shown != self.name:
+            return [gr.skip()] * 18
         words = WORDS[session.language]
         works = await asyncio.to_thread(self._works, words)
-        changed = works[-1] != seen
-        shown = await asyncio.to_thread(self._shown, words, chosen, other) if changed else [gr.skip()] * 10
         works[2] = gr.skip()  # what was wrong with the form stays until it is sent again
-        if not changed:
+        if seen == _drawn(words, chosen, self._states()):
             works[4:6] = [gr.skip()] * 2  # so does what was chosen among the unfinished ones
-        return [*shown, *works]
+            return [*[gr.skip()] * 11, *works]
+        return [*await asyncio.to_thread(self._shown, words, chosen, other), *works]
+
+    def _states(self) -> str:
+        return " ".join(f"{job.id}:{job.state}" for job in self._mine())
+
+    def _mine(self) -> list[Job]:
+        return [job for job in self.desk.jobs.all() if job.kind in ("train", "load", "merge")]
 
     def _shown(self, words: Words, chosen: str | None, other: str | None) -> list[Any]:
+        jobs = self._states()  # before anything is read: what changes meanwhile is found by the next look
         found = reading.entries(self.desk.settings)
         names = [each.name for each in found]
         entry = next((each for each in found if each.name == chosen), found[0] if found else None)
         if entry is None:
-            return [gr.Radio(choices=[], value=None), *[_show(False)] * 6, paragraph(words.none, "empty"), gr.Dropdown(visible=False), ""]
+            return [
+                gr.Radio(choices=[], value=None),
+                *[_show(False)] * 6,
+                paragraph(words.none, "empty"),
+                gr.Dropdown(visible=False),
+                "",
+                _drawn(words, None, jobs),
+            ]
         others = [("–  " + words.compare_none, ""), *((name, name) for name in names if name != entry.name)]
         other = other if other in names and other != entry.name else ""
         return [
@@ -122,6 +135,7 @@ class AdaptersPage:
             cards.card(entry, reading.here(entry, self.desk.settings), words),
             gr.Dropdown(choices=others, value=other, visible=len(others) > 1 and entry.card is not None),
             self._table(found, entry.name, other, words),
+            _drawn(words, entry.name, jobs),
         ]
 
     def _table(self, found: Sequence[Entry], one: str | None, other: str | None, words: Words) -> str:
@@ -130,9 +144,8 @@ class AdaptersPage:
         return compare.comparison(ours, theirs, words) if ours and theirs else ""
 
     def _works(self, words: Words, wrong: str = "") -> list[Any]:
-        """Cards of the jobs, the stop button, what can be resumed, whether to look again, and the states of the jobs."""
-        jobs, settings = self.desk.jobs, self.desk.settings
-        mine = [job for job in jobs.all() if job.kind in ("train", "load", "merge")]
+        """Cards of the jobs, the stop button, what can be resumed, and when to look again."""
+        jobs, settings, mine = self.desk.jobs, self.desk.settings, self._mine()
         busy = any(job.state in BUSY for job in mine)
         rest = work.resumable(jobs, settings)
         lines = [(words.unfinished_line.format(name=each.name, method=each.method, step=each.step), each.name) for each in rest]
@@ -144,7 +157,6 @@ class AdaptersPage:
             gr.Row(visible=bool(rest)),
             gr.Dropdown(choices=lines, value=rest[0].name if rest else None),
             look_again(busy),
-            " ".join(f"{job.id}:{job.state}" for job in mine),
         ]
 
     def _fresh(self, words: Words, method: str) -> list[Any]:
@@ -186,7 +198,7 @@ class AdaptersPage:
         return await self._tried(session, stop)
 
     async def _tried(self, session: Session, do: Any) -> list[Any]:
-        """Do it and show the jobs; what a person can mend is shown as its own words."""
+        """Do it and show the jobs; what a person can mend is shown as its own words. The list and the card are drawn again by `_tick`."""
         words = WORDS[session.language]
 
         def tried() -> list[Any]:
@@ -236,6 +248,11 @@ def _possible(entry: Entry) -> list[bool]:
         readable,
         not entry.shipped and not entry.loaded,
     ]
+
+
+def _drawn(words: Words, chosen: str | None, jobs: str) -> str:
+    """What the list and the card hang on. Answers may be lost, or come out of order; a look at this finds it."""
+    return f"{words.code} {chosen or ''} {jobs}"
 
 
 def _show(visible: bool) -> Any:

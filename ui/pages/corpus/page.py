@@ -24,7 +24,7 @@ from ui.pages.corpus.contents import Contents, Here, guarded
 from ui.pages.corpus.layout import LONGEST, Layout
 from ui.pages.corpus.markup import note, safe
 from ui.pages.corpus.text import WORDS, Part, Words
-from ui.pages.page import look_again
+from ui.pages.page import OPEN, look_again
 
 if TYPE_CHECKING:
     from ui.chat.text import Language
@@ -64,7 +64,7 @@ class CorpusPage:
         shell.opened(self.name)(self._open, me, everything, trigger_mode="always_last", **STILL)
         for part, tab in on.tab.items():
             tab.select(partial(self._turn, part), me, self._contents(), trigger_mode="always_last", **STILL)
-        on.timer.tick(self._tick, me, everything, **STILL)
+        on.timer.tick(self._tick, [*me, shell.open], everything, js=OPEN, **STILL)
         on.rebuild.click(self._rebuild, me, [on.told, *everything], **STILL)
         on.cancel.click(self._cancel, me, [on.told, *everything], **STILL)
         on.filter.input(self._filter, [*me, on.filter], [on.listing], trigger_mode="always_last", **STILL)
@@ -156,14 +156,14 @@ class CorpusPage:
 
     # Changing
 
-    async def _tick(self, session: Session, here: Here) -> list[Any]:
-        """The rebuild's card; and everything, when another version is live or the rebuild has ended."""
+    async def _tick(self, session: Session, here: Here, shown: str) -> list[Any]:
+        """The rebuild's card; and everything, when another version is live, the rebuild has ended or the language is another."""
 
         def look() -> list[Any]:
             job = self._job(here)
             busy = job is not None and job.state in BUSY
-            now = f"{versions.live(versions.folder_of(self.settings))} {job.id if job else ''} {busy}"
-            if session.page != self.name or (now == here.seen and not busy):
+            now = f"{versions.live(versions.folder_of(self.settings))} {job.id if job else ''} {busy} {session.language}"
+            if shown != self.name or (now == here.seen and not busy):
                 return [*[gr.skip()] * 4, look_again(busy), *[gr.skip()] * len(self._contents())]
             here.seen = now
             return self._everything(session, here, contents=not busy)

@@ -21,7 +21,7 @@ from ui.pages.evaluate.form import Form
 from ui.pages.evaluate.layout import Layout
 from ui.pages.evaluate.route import report_route
 from ui.pages.evaluate.text import WORDS, Words
-from ui.pages.page import look_again
+from ui.pages.page import OPEN, look_again
 
 if TYPE_CHECKING:
     from ui.chat.text import Language
@@ -58,15 +58,15 @@ class EvaluatePage:
 
     def wire(self, shell: Shell) -> None:
         on, session = self.parts, shell.session
-        shown = [on.none, on.runs, on.resume, on.run, on.other, on.table]
+        shown = [on.seen, on.none, on.runs, on.resume, on.run, on.other, on.table]
         lost = [on.lost, on.cause, on.arm, on.language]
         listed = [on.cases, on.left, on.ask, on.case]
-        works = [on.card, on.standings, on.wrong, on.stop, on.timer, on.seen]
+        works = [on.card, on.standings, on.wrong, on.stop, on.timer]
         every = [*shown, *lost, *listed]
         shell.opened(self.name)(self._open, [session, on.runs, on.other], [*every, *works, on.files, on.adapters, on.no_adapters], **STILL)
         on.runs.input(self._choose, [session, on.runs], every, **STILL)
         on.other.input(self._compare, [session, on.runs, on.other], [on.table], **STILL)
-        on.timer.tick(self._tick, [session, on.runs, on.seen, on.mine], [*every, *works], **STILL)
+        on.timer.tick(self._tick, [session, on.runs, on.seen, on.mine, shell.open], [*every, *works], js=OPEN, **STILL)
         on.start.click(self._start, [session, on.mine, *on.form()], [*works, on.mine], **STILL)
         on.stop.click(self._stop, [session], works, **STILL)
         on.resume.click(self._resume, [session, on.mine, on.runs], [*works, on.mine], **STILL)
@@ -89,29 +89,41 @@ class EvaluatePage:
     async def _compare(self, session: Session, run: str | None, other: str | None) -> str:
         return await asyncio.to_thread(self._table, WORDS[session.language], run, other)
 
-    async def _tick(self, session: Session, run: str | None, seen: str, mine: str) -> list[Any]:
-        """The jobs; and the list, when the state of a job has changed. A run that this session started is opened when it is done."""
-        if session.page != self.name:
-            return [*[gr.skip()] * 18, gr.skip(), gr.skip()]
+    async def _tick(self, session: Session, run: str | None, seen: str, mine: str, shown: str) -> list[Any]:
+        """The jobs; and the list, when it was drawn from something else than what is so by now.
+
+        A run that this session started is opened when it is done.
+        """
+        if shown != self.name:
+            return [gr.skip()] * 20
         words = WORDS[session.language]
         works = await asyncio.to_thread(self._works, words)
         works[2] = gr.skip()  # what was wrong with the form stays until it is sent again
-        if works[-1] == seen:
-            return [*[gr.skip()] * 14, *works]
+        if seen == _drawn(words, run, self._states()):
+            return [*[gr.skip()] * 15, *works]
         ended = next((job for job in self.desk.jobs.all("eval") if job.id == mine and job.state == "done"), None)
         if ended is not None and f"{mine}:done" not in seen:
             folder = await asyncio.to_thread(running.folder_of, ended, self.desk.settings)
             run = folder.name if folder is not None else run
         return [*await asyncio.to_thread(self._shown, words, run, None), *works]
 
+    def _states(self) -> str:
+        return " ".join(f"{job.id}:{job.state}" for job in self.desk.jobs.all("eval"))
+
     def _shown(self, words: Words, run: str | None, other: str | None) -> list[Any]:
-        """The list, the run that was chosen, and its lost questions."""
+        """What it hangs on, the list, the run that was chosen, and its lost questions."""
+        jobs = self._states()  # before anything is read: what changes meanwhile is found by the next look
         found = earlier.rows(self.desk.settings, words.code)
         row = next((each for each in found if each.run == run), None)
         if row is None:
             row = next((each for each in found if each.finished), found[0] if found else None)
         names = earlier.names(found)
-        head = [paragraph("" if found else words.no_runs, "empty"), gr.Radio(earlier.choices(found, words), value=row.run if row else None)]
+        drawn = _drawn(words, row.run if row else None, jobs)
+        head = [
+            drawn,
+            paragraph("" if found else words.no_runs, "empty"),
+            gr.Radio(earlier.choices(found, words), value=row.run if row else None),
+        ]
         if row is None or not row.finished:
             told = showing.unfinished(row, words) if row else ""
             busy = any(job.state in BUSY for job in self.desk.jobs.all("eval"))
@@ -157,7 +169,7 @@ class EvaluatePage:
         return [gr.Radio(failures.choices(found, view, words), value=None), spoken(words.code, paragraph(left)), _show(False), ""]
 
     def _works(self, words: Words, wrong: str = "") -> list[Any]:
-        """The job, the scores so far, the stop button, whether to look again, and the states of the jobs."""
+        """The job, the scores so far, the stop button, and when to look again."""
         mine = self.desk.jobs.all("eval")
         found = newest(mine)
         return [
@@ -166,7 +178,6 @@ class EvaluatePage:
             problem(wrong, words.code),
             _show(_running(mine) is not None),
             look_again(any(job.state in BUSY for job in mine)),
-            " ".join(f"{job.id}:{job.state}" for job in mine),
         ]
 
     def _standings(self, job: Job, words: Words) -> str:
@@ -241,7 +252,7 @@ class EvaluatePage:
         return await self._tried(session, mine, resume)
 
     async def _tried(self, session: Session, mine: str, do: Callable[[Words], Job]) -> list[Any]:
-        """Start it and show it; what a person can mend is shown as its own words."""
+        """Start it and show it; what a person can mend is shown as its own words. The list is drawn again by `_tick`."""
         words = WORDS[session.language]
 
         def tried() -> list[Any]:
@@ -281,6 +292,11 @@ def _running(jobs: Sequence[Job]) -> Job | None:
     """The one that runs, else the one that waits longest; one that was asked to stop already is none."""
     mine = [job for job in jobs if job.state in BUSY and not job.stopping]
     return next((job for job in mine if job.state == "running"), mine[-1] if mine else None)
+
+
+def _drawn(words: Words, run: str | None, jobs: str) -> str:
+    """What the list and the run hang on. Answers may be lost, or come out of order; a look at this finds it."""
+    return f"{words.code} {run or ''} {jobs}"
 
 
 def _show(visible: bool) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,8 +23,10 @@ async def ready() -> None:
 
 
 @pytest.fixture
-def page(browser: Browser, evaluated: Settings) -> Iterator[Page]:
-    served = open_page(evaluated, open_assistant(evaluated), ready)
+def page(browser: Browser, evaluated: Settings, tmp_path: Path) -> Iterator[Page]:
+    home = Path(shutil.copytree(evaluated.home, tmp_path / "home"))  # other tests count the runs
+    settings = evaluated.model_copy(update={"home": home})
+    served = open_page(settings, open_assistant(settings), ready)
     context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 900})
     try:
         expect.set_options(timeout=60_000)
@@ -38,7 +41,7 @@ def page(browser: Browser, evaluated: Settings) -> Iterator[Page]:
         served.stop()
 
 
-def test_an_evaluation_runs_as_a_job_and_its_report_opens(page: Page, evaluated: Settings) -> None:
+def test_an_evaluation_runs_as_a_job_and_its_report_opens(page: Page) -> None:
     before = page.locator("#runs-list label").count()
     page.locator("#eval-arms label", has_text="oracle").locator("input").uncheck()
     page.locator("#eval-arms label", has_text="shuffled").locator("input").uncheck()
