@@ -157,6 +157,7 @@ def test_weights_trained_anew_replace_the_old_ones_under_a_running_assistant(set
     assert len(list((settings.home / merge.FOLDER).glob("one-*"))) == 1
 
 
+@pytest.mark.slow
 def test_a_request_in_flight_is_finished_before_its_server_stops(settings: Settings, servers: TinyServers) -> None:
     route = serving.load("one", settings).route
     whole = ask(open_assistant(settings), "lora").text

@@ -165,6 +165,7 @@ def kill_and_resume(settings: Settings, qa: Path, *, kills: int, seed: int) -> N
     assert disturbed
 
 
+@pytest.mark.slow
 def test_five_kills_at_random_moments_lose_and_repeat_nothing(indexed: Settings, qa: Path) -> None:
     kill_and_resume(indexed, qa, kills=5, seed=1)
 

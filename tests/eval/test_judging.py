@@ -46,6 +46,7 @@ def judged_pairs(run: Run) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_fair_judge_is_asked_in_both_orders_and_believed(impatient: Settings, qa: Path) -> None:
     with judging() as (target, asked):
         run, folder = evaluate(Request((qa,), ARMS, judge=target), impatient)
@@ -62,6 +63,7 @@ def test_a_fair_judge_is_asked_in_both_orders_and_believed(impatient: Settings, 
     assert (folder / FILE).is_file() and runs.load(folder).judged == run.judged
 
 
+@pytest.mark.slow
 def test_the_judge_gets_the_rubric_the_accepted_answers_and_no_names_of_arms(impatient: Settings, qa: Path) -> None:
     with judging() as (target, asked):
         run, _ = evaluate(Request((qa,), ARMS, judge=target), impatient)
@@ -75,6 +77,7 @@ def test_the_judge_gets_the_rubric_the_accepted_answers_and_no_names_of_arms(imp
     assert all(request["temperature"] == 0 and request["model"] == "judge" for request in asked.requests)
 
 
+@pytest.mark.slow
 def test_a_judge_who_always_takes_the_first_is_a_tie_and_said_to_be_swayed(impatient: Settings, qa: Path) -> None:
     with judging(lambda prompt: "VERDICT: A" if "<reply_a>" in prompt else "YES") as (target, _):
         run, _ = evaluate(Request((qa,), ARMS, judge=target), impatient)
@@ -91,6 +94,7 @@ def moody(prompt: str) -> str | int:
     return 500 if "bytes" in question else fair(prompt)
 
 
+@pytest.mark.slow
 def test_garbage_and_errors_are_counted_apart_and_are_neither_ties_nor_zeros(impatient: Settings, qa: Path) -> None:
     with judging(moody) as (target, _):
         run, _ = evaluate(Request((qa,), ARMS, judge=target), impatient)
@@ -117,6 +121,7 @@ def test_groundedness_is_the_share_of_the_sentences_that_the_passages_say(impati
     assert run.judged["groundedness"]["statements"] >= len(values) and run.judged["groundedness"]["by"] == target
 
 
+@pytest.mark.slow
 def test_nothing_is_put_to_the_judge_twice_and_what_failed_is_asked_again(impatient: Settings, qa: Path) -> None:
     with judging(moody) as (target, asked):
         first, folder = evaluate(Request((qa,), ARMS, judge=target), impatient)
@@ -128,6 +133,7 @@ def test_nothing_is_put_to_the_judge_twice_and_what_failed_is_asked_again(impati
     assert again.judged == first.judged
 
 
+@pytest.mark.slow
 def test_a_judge_of_a_finished_run_costs_no_answer_anew(impatient: Settings, qa: Path) -> None:
     plain, folder = evaluate(Request((qa,), ARMS), impatient)
     assert plain.judged == {}
@@ -142,6 +148,7 @@ def test_a_judge_that_is_not_there_stops_the_run_before_anything_is_asked(impati
     assert not any((folder / runs.REPLIES).is_file() for folder in runs.everything(impatient))
 
 
+@pytest.mark.slow
 def test_a_judge_that_goes_away_under_way_is_noticed_and_gone_on_with(impatient: Settings, tmp_path: Path) -> None:
     rows = [{"question": f"What is the usual rank, number {k}?", "answers": ["sixteen"], "docs": ["en/lora.md"]} for k in range(40)]
     qa = tmp_path / "many.jsonl"
@@ -190,6 +197,7 @@ def test_a_reply_cannot_get_out_of_its_fence(text: str, impatient: Settings, qa:
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
+@pytest.mark.slow
 def test_the_report_says_what_the_judge_found(language: str, impatient: Settings, qa: Path, tmp_path: Path) -> None:
     with judging(moody) as (target, _):
         run, _ = evaluate(Request((qa,), ARMS, judge=target), impatient)

@@ -32,6 +32,7 @@ def said(run: Run) -> dict[tuple[str, str], str]:
     return {(reply.case, reply.arm): reply.text for reply in run.replies}
 
 
+@pytest.mark.slow
 def test_every_question_is_put_to_every_arm_with_one_frozen_context(indexed: Settings, qa: Path) -> None:
     load_adapter(indexed)
     whole, folder = evaluate(Request((qa,), CORNERS, (ADAPTER,)), indexed)
@@ -48,6 +49,7 @@ def test_every_question_is_put_to_every_arm_with_one_frozen_context(indexed: Set
     assert runs.load(folder) == whole
 
 
+@pytest.mark.slow
 def test_the_same_arm_twice_says_the_same(indexed: Settings, qa: Path) -> None:
     whole, _ = evaluate(Request((qa,), ("rag", "rag")), indexed)
     texts = said(whole)
@@ -55,6 +57,7 @@ def test_the_same_arm_twice_says_the_same(indexed: Settings, qa: Path) -> None:
     assert all(texts[case.id, "rag"] == texts[case.id, "rag#2"] for case in whole.cases)
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_repeated_as_a_run_of_its_own_with_the_same_fingerprint(indexed: Settings, qa: Path) -> None:
     first, folder = evaluate(Request((qa,), ("icl", "rag")), indexed)
     second, other = evaluate(Request((qa,), ("icl", "rag"), in_flight=1), indexed)
@@ -152,6 +155,7 @@ def test_a_failure_is_listed_apart_and_tried_again_on_resume(tmp_path: Path) -> 
     assert len(replies) == 6 and not failures and Counter(arm.asked)["3"] == 2 and set(Counter(arm.asked).values()) == {1, 2}
 
 
+@pytest.mark.slow
 def test_failures_are_never_averaged_as_zero(indexed: Settings, qa: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = atlas.Asker.__call__
 
@@ -213,6 +217,7 @@ def stopped_after(count: int, indexed: Settings, request: Request, monkeypatch: 
     return told
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_how_to_go_on_and_the_next_start_does(indexed: Settings, qa: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     request = Request((qa,), ("icl", "rag"), in_flight=2)
     told = stopped_after(5, indexed, request, monkeypatch)
@@ -229,6 +234,7 @@ def test_ctrl_c_says_how_to_go_on_and_the_next_start_does(indexed: Settings, qa:
     assert whole.manifest["sittings"] == 2
 
 
+@pytest.mark.slow
 def test_a_run_is_not_resumed_with_other_settings(indexed: Settings, qa: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     request = Request((qa,), ("icl", "rag"), in_flight=2)
     stopped_after(3, indexed, request, monkeypatch)
@@ -256,6 +262,7 @@ def test_a_limit_is_spread_over_the_file(indexed: Settings, qa: Path) -> None:
     assert len(whole.cases) == 3 and {case.pair.language for case in whole.cases} == {"en", "ru"}
 
 
+@pytest.mark.slow
 def test_the_manifest_says_what_is_needed_to_repeat_the_run(indexed: Settings, qa: Path) -> None:
     load_adapter(indexed)
     whole, folder = evaluate(Request((qa,), ("rag", "rag+lora"), name="mine"), indexed)

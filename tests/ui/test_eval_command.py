@@ -58,6 +58,7 @@ def atlas(indexed: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return lambda *words: cli.run([*options(indexed), "eval", *map(str, words)])
 
 
+@pytest.mark.slow
 def test_the_verdict_comes_first_then_a_table_then_the_report(
     atlas: Atlas, qa: Path, indexed: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -72,6 +73,7 @@ def test_the_verdict_comes_first_then_a_table_then_the_report(
     assert report.is_file() and report.is_relative_to(folder)
 
 
+@pytest.mark.slow
 def test_with_a_loaded_adapter_all_four_corners_are_asked_after_it_proved_itself(
     atlas: Atlas, qa: Path, indexed: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -133,6 +135,7 @@ def test_without_an_index_or_a_server_it_says_what_to_start(
     assert "atlas serve" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_runs_are_listed_shown_again_and_compared(atlas: Atlas, qa: Path, indexed: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     assert atlas("list") == 0 and "no runs yet" in capsys.readouterr().out
     assert atlas("--qa", qa, "--arms", "icl,rag", "--name", "first") == 0
@@ -149,11 +152,13 @@ def test_runs_are_listed_shown_again_and_compared(atlas: Atlas, qa: Path, indexe
     assert "compared" in page
 
 
+@pytest.mark.slow
 def test_the_verdict_speaks_russian(atlas: Atlas, qa: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert atlas("--qa", qa, "--arms", "icl,rag", "--lang", "ru") == 0
     assert any("а" <= letter <= "я" for letter in capsys.readouterr().out.strip().splitlines()[0].lower())
 
 
+@pytest.mark.slow
 def test_a_run_killed_under_way_is_gone_on_with_by_name_alone(indexed: Settings, qa: Path, tmp_path: Path) -> None:
     """`python -m eval`, a server that answers slowly, kill -9, and `--resume last` from another folder."""
     from tests.rag.generate.fake_server import Behaviour, serving
@@ -217,6 +222,7 @@ def test_votes_of_the_chat_are_pairs_of_finished_answers_with_the_chosen_one(set
     assert found == [("icl", "rag", "b"), ("rag", "rag+lora", "a"), ("icl", "rag", "bad")]
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_judged_and_priced_afterwards(
     atlas: Atlas, qa: Path, indexed: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -93,6 +93,7 @@ def test_what_is_no_nli_model_is_refused_before_anything_is_asked(indexed: Setti
         open_nli(str(tmp_path / "absent"), indexed)
 
 
+@pytest.mark.slow
 def test_an_evaluation_with_it_has_groundedness_and_without_it_has_none(indexed: Settings, qa: Path, folder: Path) -> None:
     run, _ = evaluate(Request((qa,), ("icl", "rag"), nli=str(folder)), indexed)
     grounded = {each.case: each.values["groundedness"] for each in run.scores if "groundedness" in each.values}

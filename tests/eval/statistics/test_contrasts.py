@@ -90,6 +90,7 @@ def test_the_interaction_is_the_difference_of_the_two_gains() -> None:
     assert found == pytest.approx({"rag - icl": 0.4, "lora - icl": 0.2, "rag+lora - rag": 0.1, "rag+lora - lora": 0.3, "interaction": -0.1})
 
 
+@pytest.mark.slow
 def test_mcnemar_decides_only_where_every_question_has_its_own_document() -> None:
     one, other = [float(number % 3 > 0) for number in range(120)], [float(number % 2) for number in range(120)]
     alone, together = compared(one, other, metric="em", clusters=ALONE), compared(one, other, metric="em")
@@ -110,6 +111,7 @@ def test_arms_are_not_compared_on_questions_of_their_own_choice() -> None:
             compare({}, {}, metric)
 
 
+@pytest.mark.slow
 def test_contrasts_read_together_can_be_corrected_together() -> None:
     one, other = [float(number % 3 > 0) for number in range(120)], [float(number % 2) for number in range(120)]
     first, second = compared(one, other), compared(one, other, metric="em")
@@ -119,6 +121,7 @@ def test_contrasts_read_together_can_be_corrected_together() -> None:
 
 @settings(max_examples=6, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=40))
+@pytest.mark.slow
 def test_exchanging_the_arms_turns_every_sign(rows: list[tuple[float, float]]) -> None:
     there, back = compared([one for one, _ in rows], [other for _, other in rows]), compared([o for _, o in rows], [one for one, _ in rows])
     assert there.effect.mean == pytest.approx(-back.effect.mean)

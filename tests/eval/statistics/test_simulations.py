@@ -85,6 +85,7 @@ def null_families(runs: int, *, seed: int, binary: bool) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("binary", [False, True])
+@pytest.mark.slow
 def test_without_any_effect_hardly_anything_is_found_in_the_whole_family(binary: bool) -> None:
     families = null_families(RUNS, seed=10, binary=binary)
     bootstrap = Bootstrap(simulated.members())
@@ -105,6 +106,7 @@ def refusal_family(runs: int, *, seed: int) -> list[NDArray[np.float64]]:
     return found
 
 
+@pytest.mark.slow
 def test_each_of_the_two_families_keeps_its_5_percent_and_both_together_10() -> None:
     """What the report claims: answers and refusals are corrected apart (see `eval.measure.REFUSALS`)."""
     bootstrap = Bootstrap(simulated.members())
@@ -123,6 +125,7 @@ def test_mcnemar_on_several_questions_per_document_finds_what_is_not_there() -> 
 
 
 @pytest.mark.parametrize("family", [1, 5])
+@pytest.mark.slow
 def test_an_effect_of_the_printed_size_is_found_four_times_in_five(family: int) -> None:
     """`family` - 1 other contrasts have no effect; Holm is applied over all."""
     sizes = (5, 6, 7, 8) * 6

@@ -48,6 +48,7 @@ def many(corpus: Path, count: int, *, salt: str = "") -> None:
 
 
 @pytest.mark.parametrize("store", STORES.names())
+@pytest.mark.slow
 def test_a_built_index_answers_and_its_chunks_are_slices(store: str, make_settings: Make) -> None:
     settings = make_settings(index={"store": store})
     report = build(settings)

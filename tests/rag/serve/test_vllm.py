@@ -31,6 +31,7 @@ def changed(settings: Settings, **serve: object) -> Settings:
     return settings.model_copy(update={"serve": settings.serve.model_copy(update=serve)})
 
 
+@pytest.mark.slow
 def test_start_gives_a_server_that_answers_and_stop_leaves_no_process(managed: Settings) -> None:
     server = vllm.start(managed)
     assert server.url == f"http://127.0.0.1:{managed.serve.port}/v1" and server.served == (managed.generate.model,)
@@ -69,6 +70,7 @@ def test_a_port_that_is_taken_is_passed_over(managed: Settings) -> None:
         assert vllm.start(managed).url != f"http://127.0.0.1:{managed.serve.port}/v1"
 
 
+@pytest.mark.slow
 def test_a_port_that_was_taken_between_look_and_use_is_passed_over(managed: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_VLLM", f"taken:{managed.serve.port}")
     assert vllm.start(managed).url != f"http://127.0.0.1:{managed.serve.port}/v1"
@@ -80,6 +82,7 @@ def test_no_free_port_is_said(managed: Settings) -> None:
         vllm.start(changed(managed, host="192.0.2.1"))
 
 
+@pytest.mark.slow
 def test_children_of_a_killed_server_are_ended_by_the_next_start(managed: Settings) -> None:
     first = vllm.start(managed)
     os.kill(first.pid, signal.SIGKILL)
@@ -90,12 +93,14 @@ def test_children_of_a_killed_server_are_ended_by_the_next_start(managed: Settin
     assert second.pid != first.pid and not any(orphan.is_running() for orphan in orphans) and len(ours(managed)) == 2
 
 
+@pytest.mark.slow
 def test_children_of_a_killed_server_are_ended_by_stop_even_without_the_state_file(managed: Settings) -> None:
     os.kill(vllm.start(managed).pid, signal.SIGKILL)
     (managed.home / state.FILE).unlink()
     assert vllm.stop(managed) is True and ours(managed) == []
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_heed_sigterm_is_killed(managed: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_VLLM", "deaf")
     monkeypatch.setattr(vllm, "GRACE", 0.2)
@@ -103,6 +108,7 @@ def test_a_server_that_does_not_heed_sigterm_is_killed(managed: Settings, monkey
     assert vllm.stop(managed) is True and ours(managed) == []
 
 
+@pytest.mark.slow
 def test_a_pid_that_was_used_again_is_not_taken_for_the_server(managed: Settings) -> None:
     server = vllm.start(managed)
     found = state.read(managed.home)
@@ -132,6 +138,7 @@ def test_a_state_file_that_is_broken_counts_as_none(managed: Settings) -> None:
         ("ValueError: something nobody has seen", "the cause is not known (ValueError: something nobody has seen)"),
     ],
 )
+@pytest.mark.slow
 def test_a_server_that_dies_says_why_and_where_its_log_is(managed: Settings, monkeypatch: pytest.MonkeyPatch, line: str, said: str) -> None:
     monkeypatch.setenv("FAKE_VLLM", f"die:{line}")
     with pytest.raises(ServerError) as caught:
@@ -141,6 +148,7 @@ def test_a_server_that_dies_says_why_and_where_its_log_is(managed: Settings, mon
     assert line in log.read_text() and ours(managed) == [] and vllm.status(managed) is None
 
 
+@pytest.mark.slow
 def test_a_start_shows_its_stage_and_the_next_one_how_long_it_takes(managed: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_VLLM", "slow:1.5")
     seen: list[tuple[str, int, int]] = []
@@ -170,6 +178,7 @@ def test_a_start_that_takes_too_long_says_so_and_leaves_the_server_alone(managed
     assert isinstance(vllm.status(managed), Starting)
 
 
+@pytest.mark.slow
 def test_two_homes_have_two_servers(managed: Settings, tmp_path: Path) -> None:
     other = changed(managed.model_copy(update={"home": tmp_path / "second"}), port=free_port())
     try:
@@ -185,6 +194,7 @@ def merged(settings: Settings, tmp_path: Path, name: str) -> ModelFolder:
     return ModelFolder(f"{name}@01234567", folder, "0123456789abcdef")
 
 
+@pytest.mark.slow
 def test_a_home_has_one_server_of_each_name(managed: Settings, tmp_path: Path) -> None:
     folder = merged(managed, tmp_path, "one")
     base, other = vllm.start(managed), vllm.start(managed, name="adapter-one", folder=folder)
@@ -195,6 +205,7 @@ def test_a_home_has_one_server_of_each_name(managed: Settings, tmp_path: Path) -
     assert vllm.stop(managed, name="adapter-one") is False
 
 
+@pytest.mark.slow
 def test_stop_without_a_name_ends_every_server(managed: Settings, tmp_path: Path) -> None:
     vllm.start(managed)
     vllm.start(managed, name="adapter-one", folder=merged(managed, tmp_path, "one"))
@@ -207,6 +218,7 @@ def test_a_server_of_an_adapter_leaves_the_base_models_port_free(managed: Settin
     assert vllm.start(managed).url == f"http://127.0.0.1:{managed.serve.port}/v1"
 
 
+@pytest.mark.slow
 def test_a_named_server_that_dies_leaves_the_base_one_alone(managed: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     base = vllm.start(managed)
     monkeypatch.setenv("FAKE_VLLM", "die:ValueError: too bad")

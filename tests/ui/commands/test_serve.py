@@ -28,6 +28,7 @@ class TestServe:
         found: Settings = request.getfixturevalue("managed")
         return found
 
+    @pytest.mark.slow
     def test_start_status_and_stop(self, settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
         assert atlas(settings, "--status") == 3 and "Start it: atlas serve" in capsys.readouterr().out
         assert atlas(settings) == 0
@@ -44,6 +45,7 @@ class TestServe:
             assert atlas(settings) == 0
         assert f"Port {settings.serve.port} is taken by another program" in capsys.readouterr().err
 
+    @pytest.mark.slow
     def test_foreground_shows_the_log_and_says_why_the_server_ended(
         self, settings: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -204,6 +204,7 @@ def test_a_page_that_starts_again_finds_what_still_runs(make: Make, settings: Se
     assert (job.state, job.returncode) == ("done", 0)
 
 
+@pytest.mark.slow
 def test_an_adopted_job_can_be_cancelled_and_holds_its_place(make: Make, settings: Settings, script: list[str], tmp_path: Path) -> None:
     killed(_page(settings, script, ["wait", str(tmp_path / "go")]))
     jobs = make()
@@ -238,6 +239,7 @@ def test_what_died_with_its_page_is_lost(make: Make, settings: Settings, script:
     assert job.state == "lost" and job.returncode is None
 
 
+@pytest.mark.slow
 def test_what_waited_when_its_page_died_runs_in_the_next(make: Make, settings: Settings, script: list[str], tmp_path: Path) -> None:
     page = _page(settings, script, ["wait", str(tmp_path / "go")], ["say", "later", "0"])
     jobs = make()
