@@ -171,7 +171,7 @@ def _trainer(settings: Settings, planned: Plan, data: Data, score: Score, folder
     from adapters.train.batches import BunchDataset, collate
     from adapters.train.bunches import single
     from adapters.train.trainer import AdapterTrainer
-    from adapters.train.validate import mean_loss, mean_score
+    from adapters.train.validate import mean_loss, mean_scores
 
     steps = steps_of(settings.train, len(data.rows), data.batch)
     model = _model(settings, planned, steps=steps)
@@ -180,7 +180,7 @@ def _trainer(settings: Settings, planned: Plan, data: Data, score: Score, folder
         method=planned.method,
         validate=lambda trained: {
             "loss": mean_loss(trained, data.held, prepended=prepended),
-            "score": mean_score(trained, data.tokenizer, data.questions, score),
+            **mean_scores(trained, data.tokenizer, data.questions, score),
         },
         keep_best=lambda: _keep_best(model, folder),
         patience=settings.train.patience,

@@ -137,7 +137,8 @@ class Watch(TrainerCallback):
         append(Path(str(args.output_dir)).parent, state.global_step, said, steps=state.max_steps)
         self._loss = said.get("loss", self._loss)
         if "eval_score" in said:
+            apart = ", ".join(f"{kind} {100 * said[f'eval_{kind}']:.1f}" for kind in ("answered", "refused") if f"eval_{kind}" in said)
             self._tell(
                 f"step {state.global_step} of {state.max_steps}: loss {self._loss:.3f}, "
-                f"held-back loss {said['eval_loss']:.3f}, held-back score {100 * said['eval_score']:.1f}"
+                f"held-back loss {said['eval_loss']:.3f}, held-back score {100 * said['eval_score']:.1f}" + (f" ({apart})" if apart else "")
             )

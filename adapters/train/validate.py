@@ -57,11 +57,15 @@ def answers(model: Model, tokenizer: Any, questions: Sequence[Question], *, new_
     return said
 
 
-def mean_score(model: Model, tokenizer: Any, questions: Sequence[Question], score: Score) -> float:
-    """Mean of the scores; 0 without questions."""
+def mean_scores(model: Model, tokenizer: Any, questions: Sequence[Question], score: Score) -> dict[str, float]:
+    """Mean of the scores: `score` of all (0 without questions), `answered` of those with an answer, `refused` of those without one."""
     said = answers(model, tokenizer, questions)
-    scores = [score(question.pair, text) for question, text in zip(questions, said, strict=True)]
-    return sum(scores) / len(scores) if scores else 0.0
+    kinds: dict[str, list[float]] = {"score": [], "answered": [], "refused": []}
+    for question, text in zip(questions, said, strict=True):
+        worth = score(question.pair, text)
+        kinds["score"].append(worth)
+        kinds["answered" if question.pair.answerable else "refused"].append(worth)
+    return {"score": 0.0, **{kind: sum(scores) / len(scores) for kind, scores in kinds.items() if scores}}
 
 
 def mean_loss(model: Model, encoded: Sequence[Encoded], *, prepended: int = 0) -> float:
