@@ -10,6 +10,10 @@ from adapters.data.gold import says_answer
 from rag.qa import Pair
 from rag.types import Source, content_id
 
+FULL = 0.8
+"""Share of the prompts with as many passages as they may have, which is what serving sends; the others have any number. Among fewer the gold
+passage is easier to find than it will be then."""
+
 
 def drawn_for(pair: Pair, seed: int, purpose: str) -> random.Random:
     """The pair's own random numbers: they do not depend on the other pairs or on their order."""
@@ -17,11 +21,11 @@ def drawn_for(pair: Pair, seed: int, purpose: str) -> random.Random:
 
 
 def mix(gold: Sequence[Source], retrieved: Sequence[Source], *, most: int, rng: random.Random) -> list[Source]:
-    """The gold passages and the best-ranked others, shuffled and numbered from 1; as many as drawn between 1 and `most`.
+    """The gold passages and the best-ranked others, shuffled and numbered from 1; `most` of them, or (see FULL) a drawn number.
 
     Never fewer than the gold ones. A retrieved passage that overlaps a gold one is not repeated.
     """
-    wanted = max(rng.randint(1, most), len(gold))
+    wanted = max(most if rng.random() < FULL else rng.randint(1, most), len(gold))
     others = [source for source in retrieved if not any(_overlap(source, held) for held in gold)]
     mixed = [*gold, *others[: wanted - len(gold)]]
     rng.shuffle(mixed)

@@ -84,7 +84,7 @@ def test_the_order_of_the_pairs_does_not_matter(material: Maker, rng: object) ->
 def test_gold_stands_at_every_position_equally_often_and_every_number_of_passages_occurs(material: Maker) -> None:
     made = make(material(pairs_of(600), passages=3, absent=0.0, style="full"))
     sizes = Counter(len(passages(example)) for example in made.examples)
-    assert all(160 <= sizes[size] <= 240 for size in (1, 2, 3)), sizes
+    assert 490 <= sizes[3] <= 550 and all(20 <= sizes[size] <= 60 for size in (1, 2)), sizes
     for size in (2, 3):
         at = Counter(example.target[-2] for example in made.examples if len(passages(example)) == size)
         expected = sizes[size] / size
