@@ -11,8 +11,10 @@ from rag.qa import Pair
 from rag.types import Source, content_id
 
 FULL = 0.8
-"""Share of the prompts with as many passages as they may have, which is what serving sends; the others have any number. Among fewer the gold
-passage is easier to find than it will be then."""
+"""Share of the prompts with as many passages as they may have, which is what serving sends; the others have any number.
+
+Among fewer passages the gold one is easier to find than it will be then.
+"""
 
 
 def drawn_for(pair: Pair, seed: int, purpose: str) -> random.Random:
