@@ -23,10 +23,10 @@ lint: $(STAMP)
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-check: lint fast-test  ## ruff, mypy and the tests that need no model, server or browser: under a minute.
+check: lint fast-test  ## ruff, mypy and the tests that need no model, server or browser: two minutes on two cores.
 
 fast-test: $(STAMP)  ## Only those tests.
-	@$(BIN)/python -m pytest -q -m "not model and not vllm and not browser and not slow"
+	@$(BIN)/python -m pytest -q -n logical --dist loadfile -m "not model and not vllm and not browser and not slow"
 
 test: lint  ## ruff, mypy and every test: real models, a real vLLM server, a real browser. ARGS="-k word" passes arguments to pytest.
 	@$(BIN)/python -m pytest $(ARGS)

@@ -38,7 +38,7 @@ def test_a_half_of_weight_zero_adds_nothing() -> None:
     assert fuse({"dense": ["a"], "lexical": ["b"]}, weights={"lexical": 0.0}) == fuse({"dense": ["a"]})
 
 
-SCORED = st.dictionaries(st.sampled_from("abcdefgh"), st.floats(0.01, 0.99), max_size=8).map(
+SCORED = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 99).map(lambda n: n / 100), max_size=8).map(
     lambda found: sorted(found.items(), key=lambda item: -item[1])
 )
 

@@ -100,7 +100,7 @@ def safe_name(given: str) -> str:
     room = LONGEST - len((dot + suffix).encode())
     if room < 1:
         return ""
-    short = stem.encode()[:room].decode("utf-8", "ignore").rstrip(" .")
+    short = stem.encode()[:room].decode("utf-8", "ignore").rstrip(" ." if dot else " ._-")
     return f"{short}{dot}{suffix}" if short else ""
 
 
