@@ -126,8 +126,7 @@ class ComparePage:
         if session.editing:
             session.again()
             session.editing = False
-        number = len(session.turns)
-        first = True
+        number, language, first = len(session.turns), session.language, True
         asked = session.ask(question, self.controls.keys(keys), self.backend, self.controls.how(*how))
         async with aclosing(asked) as pictures:
             async for turn in pictures:
@@ -136,7 +135,7 @@ class ComparePage:
                 begun = ["", _past(session.turns[:number], text), now, _show(False), _show(False), _show(True), _show(False), "", text.edit]
                 yield begun if first else [gr.skip(), gr.skip(), now, *[gr.skip()] * 6]
                 first = False
-        past, now = self._drawn(session)  # once more: the language may have been switched since the last picture
+        past, now = self._drawn(session) if session.language != language else [gr.skip(), gr.skip()]
         yield [gr.skip(), past, now, gr.skip(), _show(True), _show(False), _show(bool(session.turns)), gr.skip(), gr.skip()]
 
     async def _again(self, session: Session, keys: list[str], *how: Any) -> AsyncGenerator[list[Any], None]:
