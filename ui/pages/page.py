@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rag.assistant import Assistant
     from rag.settings import Settings
-    from ui.jobs.jobs import Jobs
+    from ui.jobs.jobs import Job, Jobs
 
 Name = Literal["compare", "corpus", "adapters", "evaluate", "guide"]
 
@@ -76,6 +76,20 @@ class Page(Protocol):
 OPEN = "(...given) => [...given.slice(0, -1), document.querySelector('#pages [role=tab][aria-selected=true]')?.dataset.tabId ?? '']"
 """As `js` of an event whose last input is `Shell.open`: the name of the page that the browser shows. Events of tabs do not tell it: a busy
 server hears of them out of order, and Gradio fires one for the first tab when labels change."""
+
+
+def drawn_from(language: Language, chosen: str | None, states: str) -> str:
+    """What a list and the sheet beside it hang on. Answers may be lost, or come out of order; a look at this finds it.
+
+    `states`: see `states_of`, taken before anything is read, so that what changes meanwhile is found by the next look.
+    """
+    return f"{language} {chosen or ''} {states}"
+
+
+def states_of(jobs: Iterable[Job]) -> str:
+    return " ".join(f"{job.id}:{job.state}" for job in jobs)
+
+
 BUSY_SECONDS, IDLE_SECONDS = 1.0, 5.0
 """Seconds between two looks at the jobs of a page."""
 

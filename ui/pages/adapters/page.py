@@ -20,7 +20,7 @@ from ui.pages.adapters.layout import Layout, help_line
 from ui.pages.adapters.markup import done, paragraph, problem
 from ui.pages.adapters.text import WORDS, Words
 from ui.pages.evaluate import pairs
-from ui.pages.page import OPEN, look_again
+from ui.pages.page import OPEN, drawn_from, look_again, states_of
 
 if TYPE_CHECKING:
     from ui.chat.text import Language
@@ -102,19 +102,16 @@ class AdaptersPage:
         words = WORDS[session.language]
         works = await asyncio.to_thread(self._works, words)
         works[2] = gr.skip()  # what was wrong with the form stays until it is sent again
-        if seen == _drawn(words, chosen, self._states()):
+        if seen == drawn_from(words.code, chosen, states_of(self._mine())):
             works[4:6] = [gr.skip()] * 2  # so does what was chosen among the unfinished ones
             return [*[gr.skip()] * 11, *works]
         return [*await asyncio.to_thread(self._shown, words, chosen, other), *works]
-
-    def _states(self) -> str:
-        return " ".join(f"{job.id}:{job.state}" for job in self._mine())
 
     def _mine(self) -> list[Job]:
         return [job for job in self.desk.jobs.all() if job.kind in ("train", "load", "merge")]
 
     def _shown(self, words: Words, chosen: str | None, other: str | None) -> list[Any]:
-        jobs = self._states()  # before anything is read: what changes meanwhile is found by the next look
+        jobs = states_of(self._mine())
         found = reading.entries(self.desk.settings)
         names = [each.name for each in found]
         entry = next((each for each in found if each.name == chosen), found[0] if found else None)
@@ -125,7 +122,7 @@ class AdaptersPage:
                 paragraph(words.none, "empty"),
                 gr.Dropdown(visible=False),
                 "",
-                _drawn(words, None, jobs),
+                drawn_from(words.code, None, jobs),
             ]
         others = [("–  " + words.compare_none, ""), *((name, name) for name in names if name != entry.name)]
         other = other if other in names and other != entry.name else ""
@@ -135,7 +132,7 @@ class AdaptersPage:
             cards.card(entry, reading.here(entry, self.desk.settings), words),
             gr.Dropdown(choices=others, value=other, visible=len(others) > 1 and entry.card is not None),
             self._table(found, entry.name, other, words),
-            _drawn(words, entry.name, jobs),
+            drawn_from(words.code, entry.name, jobs),
         ]
 
     def _table(self, found: Sequence[Entry], one: str | None, other: str | None, words: Words) -> str:
@@ -248,11 +245,6 @@ def _possible(entry: Entry) -> list[bool]:
         readable,
         not entry.shipped and not entry.loaded,
     ]
-
-
-def _drawn(words: Words, chosen: str | None, jobs: str) -> str:
-    """What the list and the card hang on. Answers may be lost, or come out of order; a look at this finds it."""
-    return f"{words.code} {chosen or ''} {jobs}"
 
 
 def _show(visible: bool) -> Any:

@@ -21,7 +21,7 @@ from ui.pages.evaluate.form import Form
 from ui.pages.evaluate.layout import Layout
 from ui.pages.evaluate.route import report_route
 from ui.pages.evaluate.text import WORDS, Words
-from ui.pages.page import OPEN, look_again
+from ui.pages.page import OPEN, drawn_from, look_again, states_of
 
 if TYPE_CHECKING:
     from ui.chat.text import Language
@@ -99,7 +99,7 @@ class EvaluatePage:
         words = WORDS[session.language]
         works = await asyncio.to_thread(self._works, words)
         works[2] = gr.skip()  # what was wrong with the form stays until it is sent again
-        if seen == _drawn(words, run, self._states()):
+        if seen == drawn_from(words.code, run, states_of(self.desk.jobs.all("eval"))):
             return [*[gr.skip()] * 15, *works]
         ended = next((job for job in self.desk.jobs.all("eval") if job.id == mine and job.state == "done"), None)
         if ended is not None and f"{mine}:done" not in seen:
@@ -107,18 +107,15 @@ class EvaluatePage:
             run = folder.name if folder is not None else run
         return [*await asyncio.to_thread(self._shown, words, run, None), *works]
 
-    def _states(self) -> str:
-        return " ".join(f"{job.id}:{job.state}" for job in self.desk.jobs.all("eval"))
-
     def _shown(self, words: Words, run: str | None, other: str | None) -> list[Any]:
         """What it hangs on, the list, the run that was chosen, and its lost questions."""
-        jobs = self._states()  # before anything is read: what changes meanwhile is found by the next look
+        jobs = states_of(self.desk.jobs.all("eval"))
         found = earlier.rows(self.desk.settings, words.code)
         row = next((each for each in found if each.run == run), None)
         if row is None:
             row = next((each for each in found if each.finished), found[0] if found else None)
         names = earlier.names(found)
-        drawn = _drawn(words, row.run if row else None, jobs)
+        drawn = drawn_from(words.code, row.run if row else None, jobs)
         head = [
             drawn,
             paragraph("" if found else words.no_runs, "empty"),
@@ -292,11 +289,6 @@ def _running(jobs: Sequence[Job]) -> Job | None:
     """The one that runs, else the one that waits longest; one that was asked to stop already is none."""
     mine = [job for job in jobs if job.state in BUSY and not job.stopping]
     return next((job for job in mine if job.state == "running"), mine[-1] if mine else None)
-
-
-def _drawn(words: Words, run: str | None, jobs: str) -> str:
-    """What the list and the run hang on. Answers may be lost, or come out of order; a look at this finds it."""
-    return f"{words.code} {run or ''} {jobs}"
 
 
 def _show(visible: bool) -> Any:
