@@ -69,7 +69,10 @@ class Reference(_Row):
 
 
 class Card(_Row):
-    """Everything that is needed to judge an adapter and to make it again."""
+    """Everything that is needed to judge an adapter and to make it again.
+
+    `bias`: token id -> what is added to its logit where an answer begins: how readily it refuses (`adapters.train.refusals`).
+    """
 
     version: Literal[1] = 1
     name: str
@@ -85,6 +88,7 @@ class Card(_Row):
     versions: dict[str, str] = {}
     curve: tuple[Point, ...] = ()
     evaluation: dict[str, Any] = {}
+    bias: dict[int, float] = {}
     routes: tuple[Route, ...] = Field(min_length=1)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     created: str = ""

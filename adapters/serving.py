@@ -129,7 +129,8 @@ def _lock(settings: Settings) -> BaseFileLock:
 def _opened(stored: Stored, card: Card, decision: Decision, settings: Settings, progress: Progress) -> Route:
     """Everything up for the adapter to answer, but for the published route."""
     backend, sha256 = settings.generate.backend, card.sha256
-    route = Route(stored.name, decision.route, merge.served_name(stored.name, sha256), sha256, settings.generate.model)
+    served, bias = merge.served_name(stored.name, sha256), tuple(sorted(card.bias.items()))
+    route = Route(stored.name, decision.route, served, sha256, settings.generate.model, bias=bias)
     if backend == "openai":
         return _at_endpoint(replace(route, served=stored.name), settings)
     if backend == "scripted":

@@ -31,5 +31,9 @@ def open_weights(folder: Path, *, exact: bool = False) -> tuple[Any, Any]:
 
 def fits_in_float32(folder: Path) -> bool:
     """Whether twice the size of the bfloat16 weights is free, with some headroom."""
-    stored = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
-    return 2 * stored * HEADROOM < psutil.virtual_memory().available
+    return 2 * bytes_in_bfloat16(folder) * HEADROOM < psutil.virtual_memory().available
+
+
+def bytes_in_bfloat16(folder: Path) -> int:
+    """Of the weights, as they lie on the disk."""
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))

@@ -47,6 +47,7 @@ def determining(request: Request, assistant: Assistant, specs: Sequence[Spec], c
         "cases": content_id(*(repr(case.pair) for case in cases)),
         "arms": [asdict(spec) for spec in specs],
         "adapters": {spec.adapter: assistant.routes.find(spec.adapter).sha256 for spec in specs if spec.adapter},
+        "bias": {spec.adapter: assistant.routes.find(spec.adapter).bias for spec in specs if spec.adapter},
         "model": model(settings),
         "index": {
             "corpus": built.corpus_hash,

@@ -208,6 +208,7 @@ class Assistant:
     ) -> Answer:
         version = context.index_version if context else ""
         adapter, sha256 = (route.adapter, route.sha256) if route else (None, None)
+        decoding = replace(decoding, bias=route.bias) if route else decoding
         provenance = Provenance(arm, self.generator.model, adapter, sha256, version, template_hash(), decoding, timing=timing)
         return Answer(question, "", context, provenance)
 

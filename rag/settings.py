@@ -159,6 +159,12 @@ class Train(Section):
         0.1, ge=0, le=0.9, description="Share of questions that the corpus cannot answer; the target is the refusal."
     )
     absent: float = Field(0.03, ge=0, le=0.9, description="Share of questions whose passages were taken away; the target is the refusal.")
+    over_refusal: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="Share of the held-back answerable questions that it may refuse: how readily it refuses is set by that after training.",
+    )
     passages: int = Field(2, ge=1, description="Passages in the prompt at most, gold and hard negatives mixed.")
     together: int = Field(
         12, ge=1, description="Questions at most that get the same passages: their prompt is computed once. 1 = each its own."

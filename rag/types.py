@@ -165,13 +165,17 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How tokens are drawn. The same for every arm that is compared."""
+    """How tokens are drawn. The same for every arm that is compared.
+
+    `bias`: token id, and what is added to its logit where an answer begins. It belongs to an adapter (see `Route.bias`).
+    """
 
     temperature: float = 0.0
     max_tokens: int = 256
     top_p: float = 1.0
     seed: int = 0
     stop: tuple[str, ...] = ()
+    bias: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from ui.chat.session import Session
 from ui.chat.status import Ready, Status
 from ui.chat.text import TEXTS, Language, Text, preferred
 from ui.guard.login import LOGOUT
+from ui.messages.translation import in_words
 from ui.pages.page import OPEN, Name, Page
 from ui.plain import plain
 
@@ -108,7 +109,7 @@ class Workbench:
         try:
             waiting = await self.ready()
         except UserError as exc:
-            return [_line("failed", f"{text.not_ready}: {exc}"), gr.Timer(POLL_BUSY)]
+            return [_line("failed", f"{text.not_ready}: {in_words(exc, language)}"), gr.Timer(POLL_BUSY)]
         if waiting:
             return [_line("waiting", text.doing(waiting)), gr.Timer(POLL_BUSY)]
         return [_line("ready", f"{text.ready} · {self.model}"), gr.Timer(POLL_READY)]

@@ -12,8 +12,17 @@ if TYPE_CHECKING:
     from eval.types import Contrast, Estimate, Run
 
 COLUMNS = ("f1", "em", "refusal_right", "answer_in_context", "total")
-HEADINGS = {"f1": "F1", "em": "exact", "refusal_right": "refused rightly", "answer_in_context": "answer in prompt", "total": "seconds"}
 SECONDS = "total"
+HEADINGS: dict[str, dict[str, str]] = {
+    "en": {
+        "arm": "arm", "f1": "F1", "em": "exact", "refusal_right": "refused rightly", "answer_in_context": "answer in prompt",
+        "total": "seconds", "answered": "answered", "failed": "failed",
+    },
+    "ru": {
+        "arm": "вариант", "f1": "F1", "em": "точно", "refusal_right": "верно отказал", "answer_in_context": "ответ в запросе",
+        "total": "секунды", "answered": "ответил", "failed": "нет ответа",
+    },
+}  # fmt: skip
 
 
 def print_run(run: Run, *, language: str) -> None:
@@ -24,7 +33,7 @@ def print_run(run: Run, *, language: str) -> None:
     out.print(f"\n{said.headline}\n", markup=False)
     for note in said.notes:
         out.print(note, markup=False)
-    _print_arms(run)
+    _print_arms(run, language)
     for each in (each for each in run.contrasts if each.metric == run.manifest.get("metric")):
         out.print(f"  {contrast(each)}", markup=False)
     if speed := run.manifest.get("throughput"):
@@ -88,23 +97,24 @@ def print_regression(found: Regression, earlier: str) -> None:
         out.print(f"  arms of one run alone: {', '.join(found.arms_apart)}", markup=False)
 
 
-def _print_arms(run: Run) -> None:
+def _print_arms(run: Run, language: str) -> None:
     from rich.table import Table
 
     shown = [metric for metric in COLUMNS if any(metric in found for found in run.estimates.values())]
     table = Table(box=None, pad_edge=False)
-    for heading in ("arm", *(HEADINGS[metric] for metric in shown), "answered", "failed"):
-        table.add_column(heading)
+    for heading in ("arm", *shown, "answered", "failed"):
+        table.add_column(HEADINGS[language][heading])
     answered, failed = Counter(reply.arm for reply in run.replies), Counter(failure.arm for failure in run.failures)
     for arm in dict.fromkeys([*run.estimates, *failed]):
         found = run.estimates.get(arm, {})
-        cells = [_cell(metric, found[metric]) if metric in found else "-" for metric in shown]
+        cells = [_cell(metric, found[metric], language) if metric in found else "-" for metric in shown]
         table.add_row(arm, *cells, str(answered[arm]), str(failed[arm] or "-"))
     out.print(table)
 
 
-def _cell(metric: str, found: Estimate) -> str:
+def _cell(metric: str, found: Estimate, language: str) -> str:
     """Shares in percent; seconds as they are."""
     if metric == SECONDS:
         return f"{found.mean:.2f}"
-    return f"{100 * found.mean:.1f} ({100 * found.low:.1f} to {100 * found.high:.1f})"
+    between = "to" if language == "en" else "–"
+    return f"{100 * found.mean:.1f} ({100 * found.low:.1f} {between} {100 * found.high:.1f})"

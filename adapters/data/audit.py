@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A pair and the line that it stands on."""
+    """A pair and the line that it stands on; `text`: the line itself."""
 
     file: Path
     line: int
     pair: Pair
+    text: str
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
@@ -56,7 +57,7 @@ def read_rows(files: Sequence[Path]) -> list[Row]:
     for file in files:
         for number, line in enumerate(file.read_text(encoding="utf-8-sig").split("\n"), start=1):
             if line.strip():
-                rows.append(Row(file, number, pair_of(json.loads(line), default_id=f"{file.name}:{number}")))
+                rows.append(Row(file, number, pair_of(json.loads(line), default_id=f"{file.name}:{number}"), line))
     return rows
 
 

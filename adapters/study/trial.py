@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from adapters.data.build import prepare
 from adapters.study.space import applied
 from adapters.train import curve, request
 from adapters.train.run import plan, train
-from adapters.train.validate import Score
+from adapters.train.validate import Judge, Score
 from rag.assistant import Assistant
 from rag.progress import Progress
 from rag.qa import Pair
@@ -52,7 +52,9 @@ def run(trial: Any, values: dict[str, Any], ground: Ground) -> float:
     planned = replace(plan(settings, prepared, name=name, progress=ground.progress), proof=False)
     mine = settings.model_copy(update={"home": ground.work})
     try:
-        return _held_back(train(mine, planned, ground.assistant, watch.score, tell=watch.tell, progress=ground.progress))
+        judge = Judge(ground.score, watch.noted)
+        card = train(mine, planned, ground.assistant, judge, tell=watch.tell, progress=ground.progress)
+        return _held_back(card)
     finally:
         watch.note_seconds()
         gc.collect()  # the model of this trial, before the next one is loaded
@@ -75,15 +77,13 @@ class _Watch:
     def __init__(self, trial: Any, name: str, ground: Ground) -> None:
         self._trial, self._ground = trial, ground
         self._folder = request.folder_of(ground.work, name)
-        self._scores: dict[str, float] = {}
+        self._scores: Mapping[str, float] = {}
         self._before = float(trial.user_attrs.get("seconds", 0.0))
         self._began = time.monotonic()
 
-    def score(self, pair: Pair, text: str) -> float:
-        """What the training asks for; remembered until the validation is through."""
-        value = self._ground.score(pair, text)
-        self._scores[pair.id] = value
-        return value
+    def noted(self, scores: Mapping[str, float]) -> None:
+        """What a validation found; kept until the training has told of it."""
+        self._scores = dict(scores)
 
     def tell(self, line: str) -> None:
         """Called with each line that the training says, of which some report a validation."""

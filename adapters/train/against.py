@@ -57,10 +57,12 @@ def against_trl(
     """Train twice on `encoded`, in steps of at most `batch` examples. The first step of each side is not timed: it warms up."""
     import torch
 
+    from adapters.train import memory
     from adapters.train.validate import mean_loss
 
     torch.set_num_threads(threads)
-    before = mean_loss(_model(base), held)
+    memory.keep_freed()  # both sides
+    before = mean_loss(_model(base, torch.bfloat16), held)
     rows = _mixed(bunched(encoded, longest=LONGEST, most=batch))
     ours = _timed("ours", _our_trainer(base, rows), [_counted(row) for row in rows], held, progress)
     steps = [encoded[start : start + batch] for start in range(0, len(encoded), batch)]
@@ -78,12 +80,12 @@ def _mixed(rows: Sequence[Bunch]) -> list[Bunch]:
     return random.Random(0).sample(rows, len(rows))
 
 
-def _model(base: ModelFolder) -> Any:
+def _model(base: ModelFolder, dtype: Any) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
     torch.manual_seed(0)
-    return AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.bfloat16)
+    return AutoModelForCausalLM.from_pretrained(base.path, dtype=dtype)
 
 
 def _timed(name: str, make: Callable[[str], Any], counted: Sequence[tuple[int, int]], held: Sequence[Encoded], progress: Progress) -> Side:
@@ -117,18 +119,23 @@ def _timed(name: str, make: Callable[[str], Any], counted: Sequence[tuple[int, i
 
 
 def _our_trainer(base: ModelFolder, rows: Sequence[Bunch]) -> Callable[[str], Any]:
+    import torch
+
     from adapters.train.arguments import arguments
     from adapters.train.batches import BunchDataset, collate
     from adapters.train.trainer import AdapterTrainer
+    from rag.models.precision import fastest
     from rag.settings import Train
 
     def make(scratch: str) -> Any:
         method = METHODS.load("lora")()
-        model = method.attach(_model(base), read_options(method, {}))
+        dtype = fastest("cuda" if torch.cuda.is_available() else "cpu")
+        model = method.attach(_model(base, dtype), read_options(method, {}))
         for value in model.parameters():
             if value.requires_grad:
                 value.data = value.data.float()
-        args = arguments(Train(), Path(scratch), steps=len(rows), batch=1, rate=RATE)
+        mixed = dtype == torch.bfloat16
+        args = arguments(Train(), Path(scratch), steps=len(rows), batch=1, rate=RATE, mixed=mixed)
         args.train_sampling_strategy, args.eval_strategy, args.logging_steps, args.report_to = "sequential", "no", 1, []
         args.lr_scheduler_type, args.warmup_steps = "constant", 0
         return AdapterTrainer(
@@ -149,7 +156,7 @@ def _trl_trainer(base: ModelFolder, encoded: Sequence[Encoded], batch: int) -> C
     from trl.trainer.sft_trainer import SFTTrainer
 
     def make(scratch: str) -> Any:
-        model = _model(base)
+        model = _model(base, torch.bfloat16)  # its own default is to train with bf16=True
         rows = [
             {"input_ids": list(each.ids), "completion_mask": [0] * each.answer_start + [1] * (len(each.ids) - each.answer_start)}
             for each in encoded

@@ -15,8 +15,8 @@ def steps_of(train: Train, rows: int, batch: int) -> int:
     return max(1, math.ceil(train.epochs * math.ceil(rows / batch)))
 
 
-def arguments(train: Train, folder: Path, *, steps: int, batch: int, rate: float) -> Any:
-    """TrainingArguments for `steps` of `batch` rows; checkpoints in folder/checkpoints, curves in folder/tensorboard."""
+def arguments(train: Train, folder: Path, *, steps: int, batch: int, rate: float, mixed: bool) -> Any:
+    """TrainingArguments for `steps` of `batch` rows; checkpoints in folder/checkpoints, curves in folder/tensorboard; `mixed`: bfloat16."""
     import torch
     from transformers import TrainingArguments
 
@@ -29,7 +29,7 @@ def arguments(train: Train, folder: Path, *, steps: int, batch: int, rate: float
         lr_scheduler_type="cosine",
         warmup_steps=round(train.warmup * steps),
         weight_decay=0.0,
-        bf16=True,
+        bf16=mixed,
         use_cpu=not torch.cuda.is_available(),
         train_sampling_strategy="group_by_length",
         logging_steps=max(1, steps // 40),

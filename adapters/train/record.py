@@ -15,6 +15,9 @@ from rag.settings import Settings
 if TYPE_CHECKING:
     from adapters.train.run import Plan
 
+MEASURES = ("score", "answered", "over_refused", "refused", "offset")
+"""Of a validation, what the card keeps (see `adapters.train.refusals.measures`)."""
+
 
 def kept_curve(history: Sequence[Mapping[str, Any]]) -> tuple[Point, ...]:
     """The training curve from the Trainer's log: loss, held-back loss and held-back score by step."""
@@ -27,10 +30,28 @@ def kept_curve(history: Sequence[Mapping[str, Any]]) -> tuple[Point, ...]:
     return tuple(Point(step=step, **row) for step, row in sorted(rows.items()) if row)
 
 
-def card_of(settings: Settings, planned: Plan, *, curve: tuple[Point, ...], weights: str, seconds: float, model: Any) -> Card:
+def best_validation(history: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Of the Trainer's log, the validation whose weights were kept: its measures and its step; empty when there was none."""
+    rows = [entry for entry in history if "eval_score" in entry]
+    if not rows:
+        return {}
+    best = max(rows, key=lambda row: (row["eval_score"], -row["eval_loss"]))
+    return {"step": best["step"], **{name: round(float(best[f"eval_{name}"]), 5) for name in MEASURES if f"eval_{name}" in best}}
+
+
+def card_of(
+    settings: Settings,
+    planned: Plan,
+    *,
+    curve: tuple[Point, ...],
+    validation: Mapping[str, float],
+    weights: str,
+    seconds: float,
+    model: Any,
+) -> Card:
     """Everything that says what the adapter is and how to make it again."""
     prepared, train = planned.prepared, settings.train
-    best = max((point for point in curve if point.f1 is not None), key=lambda point: point.f1 or 0.0, default=None)
+    measured = {("held_back_score" if name == "score" else name): value for name, value in validation.items() if name != "offset"}
     return Card(
         name=planned.name,
         base=BaseWeights(model=planned.base.name, revision=planned.base.revision),
@@ -51,7 +72,7 @@ def card_of(settings: Settings, planned: Plan, *, curve: tuple[Point, ...], weig
         style=train.style,
         versions=library_versions(),
         curve=curve,
-        evaluation={"held_back_score": best.f1, "step": best.step} if best else {},
+        evaluation=measured,
         routes=planned.routes,
         sha256=weights,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

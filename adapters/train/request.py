@@ -40,6 +40,14 @@ def folder_of(home: Path, name: str) -> Path:
     return home / "trainings" / name
 
 
+def dtype_of(home: Path, name: str) -> str:
+    """In which precision an unfinished training of that name began; "" when there is none."""
+    try:
+        return str(json.loads((folder_of(home, name) / FILE).read_text(encoding="utf-8"))["dtype"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
 def open_folder(home: Path, request: Request, *, fresh: bool) -> Path:
     """The training's folder, with this request in it. Raises UserError when it holds another unfinished training."""
     folder = folder_of(home, request.name)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from adapters import canary, store
 from adapters.data.build import Prepared
 from adapters.gate import Decision, decide, rank_of
@@ -20,8 +22,8 @@ from adapters.train import request as requests
 from adapters.train.arguments import steps_of
 from adapters.train.estimate import Estimate
 from adapters.train.material import Data, batch_size, in_tokens, training_rows
-from adapters.train.record import card_of, kept_curve
-from adapters.train.validate import Score
+from adapters.train.record import best_validation, card_of, kept_curve
+from adapters.train.validate import Judge
 from rag.assistant import Assistant
 from rag.context.prompt import template_hash
 from rag.errors import UserError
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 Tell = Callable[[str], None]
 BEST = "best"
+ROOM = 12
+"""So many times the size of the base in bfloat16 must be free for a training in float32, its activations included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +61,16 @@ class Stopped(UserError):
     """The user asked to stop; the state is saved."""
 
 
-def plan(settings: Settings, prepared: Prepared, *, name: str, progress: Progress = silent) -> Plan:
-    """Check the request: the name, the method and its options, the base, and how the result will be served. Raises UserError."""
+def check(settings: Settings, name: str) -> tuple[Method, Options]:
+    """The method and its options, before anything that takes long. Raises UserError: the name, the method or an option is wrong."""
     store.check_name(name)
     method = METHODS.load(settings.train.method)()
-    options = read_options(method, settings.train.options)
+    return method, read_options(method, settings.train.options)
+
+
+def plan(settings: Settings, prepared: Prepared, *, name: str, progress: Progress = silent) -> Plan:
+    """Check the request: see `check`; and the base, and how the result will be served. Raises UserError."""
+    method, options = check(settings, name)
     base = resolve(settings.generate.model, settings, progress=progress)
     routes = _routes(method, options, base)
     decision = decide(routes, settings, rank=rank_of(options.model_dump()), name=method.title)
@@ -72,7 +81,7 @@ def train(
     settings: Settings,
     planned: Plan,
     assistant: Assistant,
-    score: Score,
+    judge: Judge,
     *,
     fresh: bool = False,
     tell: Tell,
@@ -80,18 +89,19 @@ def train(
 ) -> Card:
     """Train and store the adapter; returns its card. Goes on with an unfinished training of the same request.
 
-    `score` says what an answer to a held-back pair is worth. Raises Stopped after Ctrl-C, UserError for what the user can mend.
+    Raises Stopped after Ctrl-C, UserError for what the user can mend.
     """
     from adapters.train import memory
     from adapters.train.trainer import Watch
 
     began = time.perf_counter()
+    memory.keep_freed()
     folder = requests.open_folder(settings.home, _request(settings, planned), fresh=fresh)
     with _lock(folder), memory.explained(), _interruptible() as stopping:
         share = planned.method.shares_prompts
         data = in_tokens(settings, planned.prepared, assistant, _tokenizer(planned), share=share, progress=progress)
         watch = Watch(planned.method, every=settings.train.checkpoint_seconds, tell=tell, progress=progress, stopping=stopping)
-        trainer = _trainer(settings, planned, data, score, folder, watch)
+        trainer = _trainer(settings, planned, data, judge, folder, watch)
         _loop(trainer, folder, tell)
         if stopping():
             raise Stopped(
@@ -109,6 +119,7 @@ def estimated(settings: Settings, planned: Plan, *, progress: Progress = silent)
     from adapters.train.estimate import estimate
     from adapters.train.fused import fused
 
+    memory.keep_freed()
     with memory.explained():
         share = planned.method.shares_prompts
         rows = training_rows(settings, planned.prepared.train, _tokenizer(planned), share=share, progress=progress)
@@ -139,8 +150,23 @@ def _request(settings: Settings, planned: Plan) -> requests.Request:
         settings={key: value for key, value in values.items() if key not in ("method", "options")},
         data=planned.prepared.hash,
         template=template_hash(),
-        dtype="bfloat16",
+        dtype=_dtype(settings, planned),
     )
+
+
+def _dtype(settings: Settings, planned: Plan) -> str:
+    """What the base computes in: what this machine is fastest at and has room for; a training that goes on stays at what it began with."""
+    import torch
+
+    from adapters.weights import bytes_in_bfloat16
+    from rag.models.precision import fastest
+
+    if begun := requests.dtype_of(settings.home, planned.name):
+        return begun
+    torch.set_num_threads(settings.cpu_threads)
+    chosen = fastest("cuda" if torch.cuda.is_available() else "cpu")
+    room = psutil.virtual_memory().available > ROOM * bytes_in_bfloat16(planned.base.path)
+    return str(chosen if room else torch.bfloat16).removeprefix("torch.")
 
 
 def _tokenizer(planned: Plan) -> Any:
@@ -150,13 +176,13 @@ def _tokenizer(planned: Plan) -> Any:
 
 
 def _model(settings: Settings, planned: Plan, *, steps: int) -> Any:
-    """The base with fresh parameters, those in float32: small steps would be lost in bfloat16."""
+    """The base with fresh parameters, those in float32 in any case: small steps would be lost in bfloat16."""
     import torch
     from transformers import AutoModelForCausalLM
 
     torch.set_num_threads(settings.cpu_threads)
     torch.manual_seed(settings.train.seed)
-    base = AutoModelForCausalLM.from_pretrained(planned.base.path, dtype=torch.bfloat16)
+    base = AutoModelForCausalLM.from_pretrained(planned.base.path, dtype=getattr(torch, _dtype(settings, planned)))
     model = planned.method.attach(base, planned.method.scheduled(planned.options, steps))
     for value in model.parameters():
         if value.requires_grad:
@@ -164,30 +190,34 @@ def _model(settings: Settings, planned: Plan, *, steps: int) -> Any:
     return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _trainer(settings: Settings, planned: Plan, data: Data, score: Score, folder: Path, watch: Any) -> Any:
+def _trainer(settings: Settings, planned: Plan, data: Data, judge: Judge, folder: Path, watch: Any) -> Any:
     from transformers import PrinterCallback
 
     from adapters.train.arguments import arguments
     from adapters.train.batches import BunchDataset, collate
     from adapters.train.bunches import single
+    from adapters.train.refusals import measures, offset_of
     from adapters.train.trainer import AdapterTrainer
-    from adapters.train.validate import mean_loss, mean_scores
+    from adapters.train.validate import mean_loss, readings
 
     steps = steps_of(settings.train, len(data.rows), data.batch)
     model = _model(settings, planned, steps=steps)
     prepended = planned.method.prepended(model)
+    rate = settings.train.learning_rate or planned.method.learning_rate
+
+    def validate(trained: Any) -> dict[str, float]:
+        said = readings(trained, data.tokenizer, data.questions, judge.score)
+        offset = offset_of(said, over_refusal=settings.train.over_refusal)
+        judge.noted({reading.pair: reading.worth(offset) for reading in said})
+        return {"loss": mean_loss(trained, data.held, prepended=prepended), **measures(said, offset)}
+
     trainer = AdapterTrainer(
         method=planned.method,
-        validate=lambda trained: {
-            "loss": mean_loss(trained, data.held, prepended=prepended),
-            **mean_scores(trained, data.tokenizer, data.questions, score),
-        },
+        validate=validate,
         keep_best=lambda: _keep_best(model, folder),
         patience=settings.train.patience,
         model=model,
-        args=arguments(
-            settings.train, folder, steps=steps, batch=data.batch, rate=settings.train.learning_rate or planned.method.learning_rate
-        ),
+        args=arguments(settings.train, folder, steps=steps, batch=data.batch, rate=rate, mixed=_dtype(settings, planned) == "bfloat16"),
         data_collator=collate,
         train_dataset=BunchDataset(data.rows),
         eval_dataset=BunchDataset([single(each) for each in data.held]),
@@ -226,28 +256,38 @@ def _finish(settings: Settings, planned: Plan, trainer: Any, folder: Path, *, se
     """The best parameters, in the base's dtype, into the store, with their card."""
     import torch
 
+    from adapters.train.refusals import bias_of
     from adapters.train.trainer import restore
 
-    model = trainer.model
+    model, best = trainer.model, best_validation(trainer.state.log_history)
     if (folder / BEST).is_dir():
         restore(model, folder / BEST)
-    for value in model.parameters():
-        if value.requires_grad:
-            value.data = value.data.to(torch.bfloat16)
+    _cast(model, torch.bfloat16)
     with store.written(planned.name, settings.home) as place:
         planned.method.save(model, place)
         card = card_of(
             settings,
             planned,
             curve=kept_curve(trainer.state.log_history),
+            validation=best,
             weights=store.weights_sha256(place),
             seconds=seconds,
             model=model,
         )
+        more: dict[str, Any] = {"bias": bias_of(best.get("offset", 0.0), _tokenizer(planned))}
         if planned.proof:
-            card = card.model_copy(update={"canary": canary.of_trained(model, planned.method, _tokenizer(planned))})
+            _cast(model, getattr(torch, _dtype(settings, planned)))  # beside a base in float32
+            more["canary"] = canary.of_trained(model, planned.method, _tokenizer(planned))
+        card = card.model_copy(update=more)
         card.write(place)
     return card
+
+
+def _cast(model: Any, dtype: Any) -> None:
+    """What was trained, in that precision."""
+    for value in model.parameters():
+        if value.requires_grad:
+            value.data = value.data.to(dtype)
 
 
 @contextmanager

@@ -24,8 +24,11 @@ TRAINED = "trained.safetensors"
 COMPLETE = "complete"
 """A checkpoint without this file was cut off while it was written."""
 
+APART = (("answered", "answerable: {:.1f}"), ("over_refused", "wrongly refused: {:.1f} %"), ("refused", "rightly refused: {:.1f} %"))
+"""What the line of a validation says beside the score."""
+
 Validate = Callable[[Any], dict[str, float]]
-"""From the model to `loss` and `score` on held-back questions."""
+"""From the model to `loss`, `score` and what else is measured on held-back questions."""
 
 
 class AdapterTrainer(Trainer):
@@ -137,7 +140,7 @@ class Watch(TrainerCallback):
         append(Path(str(args.output_dir)).parent, state.global_step, said, steps=state.max_steps)
         self._loss = said.get("loss", self._loss)
         if "eval_score" in said:
-            apart = ", ".join(f"{kind} {100 * said[f'eval_{kind}']:.1f}" for kind in ("answered", "refused") if f"eval_{kind}" in said)
+            apart = "; ".join(words.format(100 * said[f"eval_{kind}"]) for kind, words in APART if f"eval_{kind}" in said)
             self._tell(
                 f"step {state.global_step} of {state.max_steps}: loss {self._loss:.3f}, "
                 f"held-back loss {said['eval_loss']:.3f}, held-back score {100 * said['eval_score']:.1f}" + (f" ({apart})" if apart else "")

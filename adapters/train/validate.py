@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from adapters.data.target import refusal
 from adapters.data.tokens import Encoded
 from adapters.method import Model
 from adapters.train.batches import answer_loss, collate, moved
 from adapters.train.bunches import single
+from adapters.train.refusals import Reading, first_tokens
+from rag.context.prompt import prompt_language
 from rag.qa import Pair
 
 BATCH = 8
@@ -23,6 +26,14 @@ Score = Callable[[Pair, str], float]
 
 
 @dataclass(frozen=True, slots=True)
+class Judge:
+    """`score` judges one answer; `noted` hears, after each validation, what every answer was worth: pair id -> worth, in [0, 1]."""
+
+    score: Score
+    noted: Callable[[Mapping[str, float]], None] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """A held-back pair with its prompt as it is served, in tokens."""
 
@@ -30,12 +41,16 @@ class Question:
     prompt: tuple[int, ...]
 
 
-def answers(model: Model, tokenizer: Any, questions: Sequence[Question], *, new_tokens: int = NEW_TOKENS) -> list[str]:
-    """Greedy answers in the order of the questions; batches of similar length, padded on the left."""
+def readings(model: Model, tokenizer: Any, questions: Sequence[Question], score: Score, *, new_tokens: int = NEW_TOKENS) -> list[Reading]:
+    """What the model says to each question, in their order: how near it is to refusing, and what it answers otherwise (greedy).
+
+    Batches of similar length, padded on the left.
+    """
     order = sorted(range(len(questions)), key=lambda number: len(questions[number].prompt))
-    said = [""] * len(questions)
+    found: dict[int, Reading] = {}
     training, device = model.training, next(model.parameters()).device
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    refusing = first_tokens(tokenizer)
     model.eval()
     try:
         for start in range(0, len(order), BATCH):
@@ -46,26 +61,40 @@ def answers(model: Model, tokenizer: Any, questions: Sequence[Question], *, new_
             for row, number in enumerate(part):
                 prompt = torch.tensor(questions[number].prompt)
                 ids[row, longest - len(prompt) :], mask[row, longest - len(prompt) :] = prompt, 1
+            held = Held(torch.tensor([refusing[prompt_language(questions[number].pair.question)] for number in part]), longest)
             with torch.inference_mode():
                 output = model.generate(
-                    input_ids=ids.to(device), attention_mask=mask.to(device), do_sample=False, max_new_tokens=new_tokens, pad_token_id=pad
+                    input_ids=ids.to(device),
+                    attention_mask=mask.to(device),
+                    do_sample=False,
+                    max_new_tokens=new_tokens,
+                    pad_token_id=pad,
+                    logits_processor=[held],
                 )
             for row, number in enumerate(part):
-                said[number] = tokenizer.decode(output[row, longest:], skip_special_tokens=True).strip()
+                pair, text = questions[number].pair, tokenizer.decode(output[row, longest:], skip_special_tokens=True).strip()
+                found[number] = Reading(pair.id, pair.answerable, held.margins[row], score(pair, text), score(pair, refusal(pair.question)))
     finally:
         model.train(training)
-    return said
+    return [found[number] for number in range(len(questions))]
 
 
-def mean_scores(model: Model, tokenizer: Any, questions: Sequence[Question], score: Score) -> dict[str, float]:
-    """Mean of the scores: `score` of all (0 without questions), `answered` of those with an answer, `refused` of those without one."""
-    said = answers(model, tokenizer, questions)
-    kinds: dict[str, list[float]] = {"score": [], "answered": [], "refused": []}
-    for question, text in zip(questions, said, strict=True):
-        worth = score(question.pair, text)
-        kinds["score"].append(worth)
-        kinds["answered" if question.pair.answerable else "refused"].append(worth)
-    return {"score": 0.0, **{kind: sum(scores) / len(scores) for kind, scores in kinds.items() if scores}}
+class Held:
+    """Keeps a batch from refusing, and notes how near to it each row was. `tokens` (rows,): where its refusal would begin."""
+
+    def __init__(self, tokens: Any, length: int) -> None:
+        self._tokens, self._length = tokens, length
+        self.margins: list[float] = []
+
+    def __call__(self, ids: Any, scores: Any) -> Any:
+        """Changes the scores (rows, vocabulary) of the first token after prompts of `length` tokens."""
+        if ids.shape[1] != self._length:
+            return scores
+        tokens = self._tokens.to(scores.device)[:, None]
+        refusing = scores.gather(1, tokens)
+        others = scores.scatter(1, tokens, -torch.inf)
+        self.margins = (refusing - others.max(dim=1, keepdim=True).values)[:, 0].float().tolist()
+        return others
 
 
 def mean_loss(model: Model, encoded: Sequence[Encoded], *, prepended: int = 0) -> float:

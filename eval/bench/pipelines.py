@@ -15,9 +15,10 @@ from eval.bench.retrieval import CHUNKS, bench_retrieval
 from eval.bench.scoring import Line, Scored, score, summarise
 from eval.bench.sets import QaSet
 from rag.embed.embedder import open_embedder
-from rag.embed.sentence import device_for, precision_for
+from rag.embed.sentence import device_for
 from rag.errors import UserError
 from rag.models.folder import resolve
+from rag.models.precision import fastest
 from rag.progress import Progress, silent
 from rag.settings import Settings
 
@@ -85,8 +86,8 @@ def _weights(settings: Settings, *, prefixes: bool) -> Weights:
     identity = open_embedder(settings).identity()
     device = device_for(settings.embed.device)
     if not prefixes:
-        return Weights(folder.path, device, precision_for(device))
-    return Weights(folder.path, device, precision_for(device), str(identity["query_prefix"]), str(identity["passage_prefix"]))
+        return Weights(folder.path, device, fastest(device))
+    return Weights(folder.path, device, fastest(device), str(identity["query_prefix"]), str(identity["passage_prefix"]))
 
 
 def llama_index(corpus: Path, weights: Weights) -> Search:

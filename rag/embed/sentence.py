@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -14,6 +14,7 @@ import numpy as np
 
 from rag.errors import ModelError
 from rag.models.folder import ModelFolder, resolve
+from rag.models.precision import fastest
 from rag.models.tokenizer import Tokenizer
 from rag.progress import Progress, silent
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from rag.embed.embedder import Identity
     from rag.settings import Embed, Settings
 
-REMEMBERED_QUERIES = 256
+REMEMBERED_QUERIES = 20_000  # 30 MB of vectors: all the questions of a training or an evaluation
 SLAB = 64  # texts handed to the library at once: small enough for a smooth progress bar, large enough to sort by length
 
 
@@ -62,7 +63,14 @@ class SentenceEmbedder:
         return self._embed_many(str(self._shape["passage_prefix"]), texts, progress)
 
     def embed_queries(self, texts: Sequence[str], *, progress: Progress = silent) -> NDArray[np.float32]:
-        return self._embed_many(str(self._shape["query_prefix"]), texts, progress)
+        with self._busy:
+            known = {text: self._queries[text] for text in texts if text in self._queries}
+        missing = [text for text in dict.fromkeys(texts) if text not in known]
+        found = self._embed_many(str(self._shape["query_prefix"]), missing, progress)
+        found.flags.writeable = False
+        known |= dict(zip(missing, found, strict=True))
+        self._remember(known)
+        return np.stack([known[text] for text in texts]) if texts else found
 
     def _embed_many(self, prefix: str, texts: Sequence[str], progress: Progress) -> NDArray[np.float32]:
         """Longest first, so that a batch holds texts of one length."""
@@ -79,12 +87,17 @@ class SentenceEmbedder:
         if known is None:
             known = self._encode([str(self._shape["query_prefix"]) + text], 1)[0]
             known.flags.writeable = False
-        with self._busy:
-            self._queries[text] = known
-            self._queries.move_to_end(text)
-            if len(self._queries) > REMEMBERED_QUERIES:
-                self._queries.popitem(last=False)
+        self._remember({text: known})
         return known
+
+    def _remember(self, queries: Mapping[str, NDArray[np.float32]]) -> None:
+        """So that many questions can be embedded at once, and then be searched for one by one; the latest are kept."""
+        with self._busy:
+            for text, vector in queries.items():
+                self._queries[text] = vector
+                self._queries.move_to_end(text)
+            while len(self._queries) > REMEMBERED_QUERIES:
+                self._queries.popitem(last=False)
 
     def _encode(self, texts: list[str], threads: int) -> NDArray[np.float32]:
         clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]  # the tokenizer refuses lone surrogates
@@ -142,7 +155,7 @@ def _load(folder: ModelFolder, device: str) -> SentenceTransformer:
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # a bar for loading 0.2 GB, on a stream that is not the library's
     chosen = device_for(device)
     try:
-        model = SentenceTransformer(str(folder.path), device=chosen, local_files_only=True, model_kwargs={"dtype": precision_for(chosen)})
+        model = SentenceTransformer(str(folder.path), device=chosen, local_files_only=True, model_kwargs={"dtype": fastest(chosen)})
     except (OSError, ValueError, RuntimeError, SafetensorError) as exc:
         reason = str(exc).splitlines()[0]
         raise ModelError(f"The embedder in {folder.path} cannot be loaded ({reason}).", "`atlas models verify` checks it.") from exc
@@ -158,16 +171,6 @@ def device_for(wanted: str) -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def precision_for(device: str) -> Any:
-    """bfloat16 where the hardware multiplies it (about twice as fast, cosine 0.9999 to float32), else float32."""
-    import torch
-
-    if device.startswith("cuda"):
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    able = torch.cpu.get_capabilities() if device == "cpu" else {}
-    return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") or able.get("amx_tile") else torch.float32
 
 
 @contextmanager

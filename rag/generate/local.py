@@ -129,7 +129,8 @@ class LocalGenerator:
             with torch.inference_mode(), torch.random.fork_rng(), self._adapted(weights, adapter) as adapted:
                 torch.manual_seed(decoding.seed)
                 ended_early = [lambda *_: cancelled.is_set() or stop.stopped]
-                output = adapted.generate(**prompt, **_options(weights, decoding), streamer=streamer, stopping_criteria=ended_early)
+                options = _options(weights, decoding) | _biased(decoding, prompt["input_ids"].shape[1])
+                output = adapted.generate(**prompt, **options, streamer=streamer, stopping_criteria=ended_early)
             if rest := stop.rest():
                 put(rest)
         answer = output[0, prompt["input_ids"].shape[1] :]
@@ -245,6 +246,20 @@ def _options(weights: Any, decoding: Decoding) -> dict[str, Any]:
         **drawn,
     )
     return {"generation_config": config}
+
+
+def _biased(decoding: Decoding, length: int) -> dict[str, Any]:
+    """Adds the bias to the first token after a prompt of `length` tokens."""
+    if not decoding.bias:
+        return {}
+
+    def processor(ids: Any, scores: Any) -> Any:
+        if ids.shape[1] == length:
+            for token, value in decoding.bias:
+                scores[:, token] += value
+        return scores
+
+    return {"logits_processor": [processor]}
 
 
 def _ends(weights: Any) -> set[int]:

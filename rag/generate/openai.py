@@ -121,6 +121,8 @@ class OpenAIGenerator:
         options: dict[str, Any] = {"temperature": decoding.temperature, "top_p": decoding.top_p, "seed": decoding.seed}
         if decoding.stop:
             options["stop"] = list(decoding.stop)
+        if decoding.bias:  # on every token: the protocol knows no other way; a refusal's first word does not occur inside answers
+            options["logit_bias"] = {str(token): value for token, value in decoding.bias}
         if (urlsplit(url).hostname or "").endswith("openai.com"):
             options["max_completion_tokens"] = decoding.max_tokens
         else:  # the older name, which every compatible server knows

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class RoutedGenerator:
     """`adapter` is the name of an adapter; routes are looked up for every answer, so that what is loaded now is served now.
 
-    The Usage of an answer says which weights made it (`adapter_sha256`).
+    An adapter answers with its route's bias. The Usage of an answer says which weights made it (`adapter_sha256`).
     """
 
     def __init__(self, settings: Settings, base: Generator) -> None:
@@ -46,7 +46,8 @@ class RoutedGenerator:
             return
         route = self.routes.find(adapter)
         generator, name = self._backing(route)
-        async with aclosing(generator.stream(messages, decoding, adapter=name)) as pieces:
+        biased = replace(decoding, bias=route.bias)
+        async with aclosing(generator.stream(messages, biased, adapter=name)) as pieces:
             async for piece in pieces:
                 yield replace(piece, adapter_sha256=route.sha256) if isinstance(piece, Usage) else piece
 

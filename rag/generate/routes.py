@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from rag.errors import UserError
 
@@ -29,7 +29,8 @@ class Route:
 
     `served`: the name that the server, or the folder's copy, is asked by; it holds the beginning of `sha256` (of the weights), so
     that a name never stands for other weights than before. `base`: the model that it changes. `server`: the managed server of a
-    merged adapter. `folder`: the copy of the adapter that is served, for `vllm` and `in-process`.
+    merged adapter. `folder`: the copy of the adapter that is served, for `vllm` and `in-process`. `bias`: how readily it refuses,
+    token id and what is added to its logit (from its card).
     """
 
     adapter: str
@@ -39,6 +40,7 @@ class Route:
     base: str
     server: str = ""
     folder: str = ""
+    bias: tuple[tuple[int, float], ...] = ()
 
 
 class UnknownAdapter(UserError):
@@ -117,11 +119,12 @@ def withdraw(home: Path, adapter: str) -> Route | None:
         return routes.pop(adapter, None)
 
 
-def _route(row: Mapping[str, str]) -> Route:
+def _route(row: Mapping[str, Any]) -> Route:
+    words = {key: value for key, value in row.items() if key != "bias"}
     unknown = set(row) - {field.name for field in fields(Route)}
-    if unknown or row["way"] not in get_args(Way) or not all(isinstance(value, str) for value in row.values()):
+    if unknown or row["way"] not in get_args(Way) or not all(isinstance(value, str) for value in words.values()):
         raise ValueError(f"not a route: {dict(row)}")
-    return Route(**row)  # type: ignore[arg-type]  # `way` was checked above
+    return Route(**words, bias=tuple((int(token), float(value)) for token, value in row.get("bias", ())))
 
 
 @contextmanager

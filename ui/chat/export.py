@@ -13,6 +13,7 @@ from ui.chat.judging import record
 from ui.chat.panes import bare
 from ui.chat.text import Text
 from ui.chat.turn import LETTERS, Pane, Turn
+from ui.messages.translation import in_words
 from ui.plain import one_line, plain
 from ui.votes.record import Record, to_json
 from ui.votes.text import VOTES
@@ -58,7 +59,7 @@ def _answers(turn: Turn, text: Text) -> list[str]:
 
 def _missing(pane: Pane, turn: Turn, text: Text) -> str:
     if pane.state == "failed":
-        return _inline(text.failed if turn.hidden or pane.problem is None else f"{text.failed}: {pane.problem}")
+        return _inline(text.failed if turn.hidden or pane.problem is None else f"{text.failed}: {in_words(pane.problem, text.code)}")
     return text.stopped if pane.state == "stopped" else text.empty
 
 

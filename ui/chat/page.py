@@ -21,6 +21,7 @@ from ui.chat.saving import Saving, as_file
 from ui.chat.session import Backend, Session
 from ui.chat.text import TEXTS, Language, Text
 from ui.chat.turn import Turn
+from ui.messages.translation import in_words
 from ui.pages.page import Desk, Name, Shell
 from ui.plain import plain
 from ui.votes.panel import Panel
@@ -174,7 +175,7 @@ class ComparePage:
         except TooLong:
             return [gr.skip(), gr.skip(), _notice(words.too_long.format(LONGEST_CORRECTION))]
         except UserError as exc:
-            return [gr.skip(), gr.skip(), _notice(str(exc), "failed")]
+            return [gr.skip(), gr.skip(), _notice(in_words(exc, session.language), "failed")]
         text, last = TEXTS[session.language], session.turns[-1]
         if turn is last:
             return [gr.skip(), panes.turn(last, len(session.turns) - 1, text), notice]

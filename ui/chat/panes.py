@@ -13,6 +13,7 @@ from ui.chat.opinions import ballot, opinion
 from ui.chat.sources import card_id, cards
 from ui.chat.text import Text
 from ui.chat.turn import LETTERS, Pane, Turn
+from ui.messages.translation import in_words
 from ui.plain import one_line, plain
 from ui.votes.text import VOTES
 
@@ -151,7 +152,7 @@ def _said(shown: Pane, prefix: str, text: Text, wait: str) -> str:
     words = answer(shown.text, known) if shown.text.strip() else ""
     if shown.state == "failed":
         problem = shown.problem
-        what = escape(plain(f"{problem.what}\n{problem.do}".strip() if problem else text.defect)).replace("\n", "<br>")
+        what = escape(plain(in_words(problem, text.code, between="\n") if problem else text.defect)).replace("\n", "<br>")
         return words + _note("failed", "!", text.failed, what)
     if shown.state in ("waiting", "searching") or (shown.busy and not words):
         return _doing({"waiting": wait or text.writing, "searching": text.searching}.get(shown.state, text.writing))

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ui.messages.translation import translated
+
 if TYPE_CHECKING:
     from ui.chat.status import Doing
 
@@ -15,7 +17,7 @@ Language = Literal["en", "ru"]
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """`{}` fields are filled with `str.format`. `arms`: name and what it is, per arm. `reasons`: pattern -> words."""
+    """`{}` fields are filled with `str.format`. `arms`: name and what it is, per arm."""
 
     code: Language
     own_name: str
@@ -83,7 +85,6 @@ class Text:
     evidence_weak: str
     evidence_why: str
     dropped: str
-    reasons: Mapping[str, str]
     ready: str
     not_ready: str
     status: Mapping[str, str]
@@ -100,7 +101,7 @@ class Text:
 
     def doing(self, now: Doing) -> str:
         """One line on what is waited for, with its count and the seconds left where they are known."""
-        parts = [now.line] if now.line else []
+        parts = [translated(now.line, self.code)] if now.line else []
         parts += [f"{now.done} / {now.total}"] if now.total else []
         parts += [self.seconds_left.format(f"{now.seconds_left:.0f}")] if now.seconds_left is not None else []
         parts += [self.seconds_passed.format(f"{now.seconds_passed:.0f}")] if now.seconds_passed is not None else []
@@ -109,10 +110,7 @@ class Text:
 
     def reason(self, why: str) -> str:
         """Why a passage was left out, in this language where the reason is one that Atlas gives."""
-        for pattern, words in self.reasons.items():
-            if found := re.fullmatch(pattern, why, re.DOTALL):
-                return words.format(*found.groups())
-        return why
+        return translated(why, self.code)
 
 
 EN = Text(
@@ -190,7 +188,6 @@ EN = Text(
     evidence_weak="weak",
     evidence_why="How likely the documents hold the answer, estimated from the search alone. Below {} Atlas abstains.",
     dropped="Found but left out",
-    reasons={},
     ready="Ready",
     not_ready="Something needs attention",
     status={
@@ -284,11 +281,6 @@ RU = Text(
     evidence_weak="слабая",
     evidence_why="Насколько вероятно, что ответ есть в документах: оценка по одному лишь поиску. Ниже {} Atlas не отвечает.",
     dropped="Найдено, но не вошло",
-    reasons={
-        r"more than (\d+) passages": "уже набралось фрагментов: {}",
-        r"over the budget of (\d+) tokens": "не поместилось в {} токенов",
-        r"nearly the same as (.+)": "почти то же, что {}",
-    },
     ready="Готово",
     not_ready="Нужно внимание",
     status={

@@ -217,6 +217,7 @@ def _facts(row: dict[str, Any], card: Card, stored: Stored) -> dict[str, str]:
         "data": f"{data.training:,} examples ({_pairs(data.sizes)}), {data.validation:,} held back by {data.split or '-'}",
         "curve": f"{len(card.curve)} points, last: {_pairs(last.model_dump(exclude_none=True))}" if last else "-",
         "evaluation": _pairs(card.evaluation) or "-",
+        "bias": ", ".join(f"{value:+.2f} nats on token {token}" for token, value in card.bias.items()) or "-",
         "routes": ", ".join(card.routes),
         "here": served,
         "template": card.template,

@@ -101,6 +101,35 @@ def check(
         raise typer.Exit(1)
 
 
+@app.command(name="split")
+def split_command(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="QA pairs (JSONL).")],
+    *,
+    train: Annotated[Path, typer.Option(metavar="FILE", help="Where the pairs to train on go.")],
+    test: Annotated[Path, typer.Option(metavar="FILE", help="Where the pairs to test on go.")],
+    share: Annotated[float, typer.Option(help="About this share of the pairs is for testing.", min=0.01, max=0.9)] = 0.25,
+    seed: Annotated[int, typer.Option(help="Decides which documents are for testing.")] = 0,
+) -> None:
+    """Split QA pairs into some to train on and some to test on, by document: no document is asked about in both files.
+
+    Pieces of one work (work__01.md, work__02.md), its translations and turns of one conversation stay together. Rows are
+    copied as they are. Files that are there already are not overwritten.
+    """
+    from adapters.data.audit import read_rows
+    from adapters.data.split import near_pages, split
+
+    existing = [str(file) for file in (train, test) if file.exists()]
+    if existing:
+        raise InputError(f"{' and '.join(existing)} exists already.", "Give another name, or remove it.")
+    rows = {row.pair.id: row for row in read_rows(files)}
+    parts = split([row.pair for row in rows.values()], share, seed, near=near_pages(files))
+    for file, pairs in ((train, parts.train), (test, parts.validation)):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("".join(f"{rows[pair.id].text.strip()}\n" for pair in pairs), encoding="utf-8")
+        unanswerable = sum(not pair.answerable for pair in pairs)
+        out.print(f"{file}: {len(pairs):,} pairs, {unanswerable:,} of them unanswerable", markup=False)
+
+
 def _writer(settings: Settings, model: str) -> Settings:
     """The settings with the model that writes. Raises SettingsError for a --model that is no URL, ServerError when nothing serves it."""
     from eval.arms.outside import elsewhere

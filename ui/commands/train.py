@@ -92,15 +92,16 @@ def _value(text: str) -> Any:
 
 def _planned(settings: Settings, name: str, held_back: list[Path], show: Any) -> tuple[Assistant, Plan]:
     from adapters.data.build import prepare
-    from adapters.train.run import plan
+    from adapters.train.run import check, plan
     from rag.assistant import open_assistant
     from rag.qa import read_pairs
 
+    name = name or f"{settings.corpus.resolve().name.lower()}-{settings.train.method}"
+    check(settings, name)
     pairs = read_pairs([Path(file) for file in settings.train.qa])
     tested = read_pairs(held_back) if held_back else []
     assistant = open_assistant(settings, progress=show)
     prepared = prepare(settings, pairs, assistant, held_back=tested, progress=show)
-    name = name or f"{settings.corpus.resolve().name.lower()}-{settings.train.method}"
     return assistant, plan(settings, prepared, name=name, progress=show)
 
 
@@ -115,8 +116,9 @@ def _tell_plan(planned: Plan) -> None:
 
 def _trained(settings: Settings, planned: Plan, assistant: Assistant, *, fresh: bool, show: Any) -> Card:
     from adapters.train.run import train as run
+    from adapters.train.validate import Judge
 
-    return run(settings, planned, assistant, score, fresh=fresh, tell=lambda line: err.print(line, markup=False), progress=show)
+    return run(settings, planned, assistant, Judge(score), fresh=fresh, tell=lambda line: err.print(line, markup=False), progress=show)
 
 
 def score(pair: Pair, text: str) -> float:

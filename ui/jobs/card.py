@@ -9,6 +9,7 @@ from pathlib import Path
 from ui.chat.text import Language
 from ui.jobs.jobs import Job
 from ui.jobs.text import TEXTS, JobText
+from ui.messages.translation import translated
 from ui.plain import one_line, plain
 
 KEEP_OPEN = """
@@ -58,7 +59,7 @@ def _bar(job: Job, text: JobText) -> str:
 
 def _why(job: Job, text: JobText) -> str:
     if job.state == "failed":
-        return f'<p class="problem">{escape(plain(job.problem)).replace(chr(10), "<br>")}</p>'
+        return f'<p class="problem">{escape(plain(translated(job.problem, text.code))).replace(chr(10), "<br>")}</p>'
     why = {"waiting": text.waiting_why, "lost": text.lost_why}.get(job.state, "")
     return f'<p class="why">{why}</p>' if why else ""
 
@@ -66,5 +67,5 @@ def _why(job: Job, text: JobText) -> str:
 def _output(job: Job, text: JobText) -> str:
     if not job.lines:
         return ""
-    lines = escape("\n".join(map(plain, job.lines)))
-    return f'<details id="{escape(job.id)}-output"><summary>{text.output}</summary><pre lang="en" tabindex="0">{lines}</pre></details>'
+    lines = escape("\n".join(plain(text.line(line)) for line in job.lines))
+    return f'<details id="{escape(job.id)}-output"><summary>{text.output}</summary><pre tabindex="0">{lines}</pre></details>'

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ui.chat.text import Language
 from ui.jobs.record import Kind, State
+from ui.jobs.trail import COUNTED
+from ui.messages.translation import translated
 
 
 @dataclass(frozen=True, slots=True)
 class JobText:
-    """`{}` fields are filled with `str.format`. `stages`: pattern of a stage as the library names it -> words; other stages stay."""
+    """`{}` fields are filled with `str.format`."""
 
     code: Language
     kinds: Mapping[Kind, str]
@@ -29,13 +30,20 @@ class JobText:
     hours: str
     output: str
     progress: str
-    stages: Mapping[str, str]
+    rate: str
+    line_left: str
 
     def stage(self, name: str) -> str:
-        for pattern, words in self.stages.items():
-            if found := re.fullmatch(pattern, name):
-                return words.format(*found.groups())
-        return name
+        return translated(name, self.code)
+
+    def line(self, said: str) -> str:
+        """A line of a command's output; one of progress keeps its numbers."""
+        counted = COUNTED.fullmatch(said)
+        if counted is None:
+            return translated(said, self.code)
+        stage, count, rate, left = counted.groups()
+        speed = ", ".join(words.format(value) for words, value in ((self.rate, rate), (self.line_left, left)) if value)
+        return f"{self.stage(stage)}: {count}" + (f" ({speed})" if speed else "")
 
     def duration(self, seconds: float) -> str:
         """In the unit a person would say it in."""
@@ -64,7 +72,8 @@ EN = JobText(
     hours="{} h {} min",
     output="Output of the command",
     progress="Progress: {}",
-    stages={},
+    rate="{}/s",
+    line_left="{} s left",
 )
 
 RU = JobText(
@@ -90,45 +99,8 @@ RU = JobText(
     hours="{} ч {} мин",
     output="Вывод команды",
     progress="Ход работы: {}",
-    stages={
-        "reading files": "чтение файлов",
-        "looking for duplicates": "поиск повторов",
-        "splitting": "деление на фрагменты",
-        "embedding": "векторы фрагментов",
-        "indexing words": "указатель слов",
-        "writing vectors": "запись векторов",
-        r"waiting for the build of pid (\S+)": "ожидание другой сборки (процесс {})",
-        "calibrating": "калибровка",
-        "unpacking": "распаковка",
-        "converting": "преобразование модели",
-        "hashing": "контрольные суммы",
-        r"verifying (.+) \(MB\)": "проверка {} (МБ)",
-        r"waiting for another process that fetches (.+)": "ожидание загрузки {} другим процессом",
-        "training": "обучение",
-        r"training \((.+)\)": "обучение ({})",
-        "tokenising": "токенизация",
-        "held-back questions": "отложенные вопросы",
-        "retrieving for training": "поиск фрагментов для обучения",
-        "writing questions": "составление вопросов",
-        "canary prompts": "проверочные запросы",
-        r"merging (.+)": "слияние {}",
-        r"checking that the adapter (.+) is loaded": "проверка, что адаптер {} загружен",
-        "waiting for the model server": "ожидание сервера модели",
-        "retrieving": "поиск фрагментов",
-        "answering": "ответы",
-        "scoring": "подсчёт оценок",
-        "judging pairs": "сравнение ответов судьёй",
-        "judging groundedness": "проверка опоры на источники судьёй",
-        "warming up": "прогрев",
-        "model server: loading libraries": "сервер модели: загрузка библиотек",
-        "model server: reading the model's configuration": "сервер модели: чтение настроек модели",
-        "model server: starting the engine": "сервер модели: запуск движка",
-        "model server: loading weights": "сервер модели: загрузка весов",
-        "model server: preparing the weights": "сервер модели: подготовка весов",
-        "model server: compiling and warming up": "сервер модели: компиляция и прогрев",
-        "model server: making room for the cache": "сервер модели: выделение памяти под кэш",
-        "model server: opening the port": "сервер модели: открытие порта",
-    },
+    rate="{}/с",
+    line_left="осталось {} с",
 )
 
 TEXTS: Mapping[Language, JobText] = {"en": EN, "ru": RU}

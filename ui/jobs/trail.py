@@ -16,8 +16,8 @@ LAST = 40
 TAIL = 32_000
 """Bytes at the end of the output that they are looked for in."""
 WIDEST = 500
-COUNTED = re.compile(r".{1,80}: (?:\.\.\.|[\d,]+(?:/[\d,]+)?)(?: \([\d,.]+/s.*\))?")
-"""A line of progress as `ui.console.PlainLines` writes it."""
+COUNTED = re.compile(r"(.{1,80}): (\.\.\.|[\d,]+(?:/[\d,]+)?)(?: \(([\d,.]+)/s(?:, (\d+) s left)?\))?")
+"""A line of progress as `ui.console.PlainLines` writes it: stage, count, rate, seconds left."""
 ERROR_LINES = 6
 ENOUGH = 0.5
 """Seconds of a stage before its speed says something."""

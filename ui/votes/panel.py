@@ -13,6 +13,7 @@ from rag.errors import UserError
 from ui.chat.saving import STILL, Saving, as_file
 from ui.chat.session import Session
 from ui.chat.text import Language
+from ui.messages.translation import in_words
 from ui.plain import plain
 from ui.votes import export
 from ui.votes.board import board
@@ -70,19 +71,19 @@ class Panel:
         try:
             return await asyncio.to_thread(made)
         except UserError as exc:
-            return f'<p class="none">{escape(plain(str(exc)))}</p>'
+            return f'<p class="none">{escape(plain(in_words(exc, language)))}</p>'
 
     async def _pairs(self, session: Session) -> list[str]:
         words = VOTES[session.language]
-        return await self._file("atlas-preferences.jsonl", export.preferences, words.nothing_pairs)
+        return await self._file("atlas-preferences.jsonl", export.preferences, words.nothing_pairs, session.language)
 
     async def _cases(self, session: Session) -> list[str]:
         words = VOTES[session.language]
-        return await self._file("atlas-corrected.jsonl", export.cases, words.nothing_cases)
+        return await self._file("atlas-corrected.jsonl", export.cases, words.nothing_cases, session.language)
 
-    async def _file(self, name: str, write: Any, nothing: str) -> list[str]:
+    async def _file(self, name: str, write: Any, nothing: str, language: Language) -> list[str]:
         try:
             lines = await asyncio.to_thread(lambda: write(self.votes.all()))
         except UserError as exc:
-            return ["", f'<p role="status">{escape(plain(str(exc)))}</p>']
+            return ["", f'<p role="status">{escape(plain(in_words(exc, language)))}</p>']
         return [as_file(name, lines), ""] if lines else ["", f'<p role="status">{nothing}</p>']

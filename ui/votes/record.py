@@ -87,5 +87,6 @@ def _judged(row: Mapping[str, Any]) -> Judged:
 
 
 def _provenance(row: Mapping[str, Any]) -> Provenance:
-    decoding = {**row["decoding"], "stop": tuple(row["decoding"]["stop"])}
+    bias = tuple((int(token), float(value)) for token, value in row["decoding"].get("bias", ()))
+    decoding = {**row["decoding"], "stop": tuple(row["decoding"]["stop"]), "bias": bias}
     return Provenance(**{**row, "decoding": Decoding(**decoding), "timing": Timing(**row["timing"])})

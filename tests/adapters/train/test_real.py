@@ -12,6 +12,7 @@ import pytest
 from adapters import store
 from adapters.data.build import prepare
 from adapters.train.run import plan, train
+from adapters.train.validate import Judge
 from eval.metrics.text import token_f1
 from rag.assistant import Assistant, open_assistant
 from rag.generate.routes import Route, publish
@@ -62,7 +63,7 @@ def test_a_short_training_of_the_default_model_gives_an_adapter_that_answers(tow
     planned = plan(towns, prepared, name="towns")
     assert planned.decision.route == "in-process"
     said: list[str] = []
-    card = train(towns, planned, assistant, lambda pair, text: token_f1(text, pair.answers, "en"), tell=said.append)
+    card = train(towns, planned, assistant, Judge(lambda pair, text: token_f1(text, pair.answers, "en")), tell=said.append)
     assert card.parameters > 1_000_000 and any("low-rank" in line for line in said)
     publish(
         towns.home,

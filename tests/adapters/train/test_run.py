@@ -19,6 +19,7 @@ from adapters.attach import method_of
 from adapters.card import Card
 from adapters.train.run import Plan, Stopped, estimated, train
 from adapters.train.trainer import COMPLETE, AdapterTrainer, latest_checkpoint
+from adapters.train.validate import Judge
 from rag.assistant import open_assistant
 from rag.errors import UserError
 from rag.qa import Pair
@@ -35,7 +36,7 @@ def first_letter(pair: Pair, text: str) -> float:
 
 def run(settings: Settings, plan: Plan, said: list[str] | None = None, **named: Any) -> Card:
     tell = said.append if said is not None else lambda _: None
-    return train(settings, plan, open_assistant(settings), first_letter, tell=tell, **named)
+    return train(settings, plan, open_assistant(settings), Judge(first_letter), tell=tell, **named)
 
 
 def weights(settings: Settings, name: str) -> dict[str, torch.Tensor]:

@@ -6,9 +6,11 @@ import asyncio
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer
 
 from rag.errors import ModelError
 from rag.generate.generator import Generator, open_generator
@@ -58,3 +60,10 @@ def test_an_adapter_changes_the_answer_and_leaves_the_base_alone(local: Generato
 def test_an_adapter_that_is_not_there_is_named(local: Generator) -> None:
     with pytest.raises(ModelError, match="There is no adapter 'nothing'"):
         asyncio.run(collect(local, QUESTION, SHORT, "nothing"))
+
+
+def test_a_bias_decides_how_an_answer_begins(local: Generator, smollm2: ModelFolder) -> None:
+    (token,) = Tokenizer.from_file(str(smollm2.path / "tokenizer.json")).encode("Yes", add_special_tokens=False).ids
+    plain, _ = asyncio.run(collect(local, QUESTION, SHORT))
+    biased, _ = asyncio.run(collect(local, QUESTION, replace(SHORT, bias=((token, 60.0),))))
+    assert biased.startswith("Yes") and not plain.startswith("Yes")

@@ -43,15 +43,16 @@ def failure(generator: Generator, *, adapter: str | None = None, messages: list[
 
 
 def test_the_request_says_everything_that_decoding_says(server: FakeServer, words: Path) -> None:
-    decoding = Decoding(temperature=0.5, max_tokens=9, top_p=0.8, seed=3, stop=("zzz",))
+    decoding = Decoding(temperature=0.5, max_tokens=9, top_p=0.8, seed=3, stop=("zzz",), bias=((40, -1.5),))
     asyncio.run(collect(generator_at(server.url, words), QUESTION, decoding))
     sent = server.behaviour.requests[0]
-    assert {key: sent[key] for key in ("temperature", "max_tokens", "top_p", "seed", "stop")} == {
+    assert {key: sent[key] for key in ("temperature", "max_tokens", "top_p", "seed", "stop", "logit_bias")} == {
         "temperature": 0.5,
         "max_tokens": 9,
         "top_p": 0.8,
         "seed": 3,
         "stop": ["zzz"],
+        "logit_bias": {"40": -1.5},
     }
     assert sent["messages"] == [{"role": "user", "content": QUESTION[0].content}] and sent["stream_options"] == {"include_usage": True}
 

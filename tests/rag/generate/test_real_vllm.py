@@ -7,10 +7,12 @@ import os
 import shutil
 import signal
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
+from tokenizers import Tokenizer
 
 from rag.errors import ServerError
 from rag.generate.generator import Generator, Usage, open_generator
@@ -91,6 +93,13 @@ def test_a_lora_adapter_loaded_at_run_time_answers_otherwise_and_the_base_as_bef
     assert lora.unload(vllm_settings, "random") is True and lora.unload(vllm_settings, "random") is False
     with pytest.raises(ServerError, match="does not serve 'random'"):
         asyncio.run(collect(served, QUESTION, SHORT, "random"))
+
+
+def test_a_bias_decides_how_an_answer_begins(served: Generator, smollm2: ModelFolder) -> None:
+    (token,) = Tokenizer.from_file(str(smollm2.path / "tokenizer.json")).encode("Yes", add_special_tokens=False).ids
+    plain, _ = asyncio.run(collect(served, QUESTION, SHORT))
+    biased, _ = asyncio.run(collect(served, QUESTION, replace(SHORT, bias=((token, 60.0),))))
+    assert biased.startswith("Yes") and not plain.startswith("Yes")
 
 
 def test_an_adapter_that_cannot_be_served_is_refused_with_the_reason(vllm_settings: Settings) -> None:

@@ -46,7 +46,8 @@ def test_routes_are_read_as_they_were_written(
     tmp_path_factory: pytest.TempPathFactory, names: list[str], way: routes.Way, word: str
 ) -> None:
     home = tmp_path_factory.mktemp("routes")
-    written = {name: Route(name, way, word, word, word, word, word) for name in names}
+    bias = tuple((len(text), len(text) - 1.5) for text in names)
+    written = {name: Route(name, way, word, word, word, word, word, bias) for name in names}
     for route in written.values():
         routes.publish(home, route)
     assert routes.read(home) == written
@@ -108,9 +109,12 @@ def test_an_endpoint_is_asked_by_the_served_name(scripted: Settings, words: Path
     with serving(Behaviour()) as server:
         options = {"backend": "openai", "base_url": server.url, "model": "fake", "tokenizer": str(words)}
         settings = scripted.model_copy(update={"generate": scripted.generate.model_copy(update=options)})
-        routes.publish(settings.home, Route("mine", "vllm", "adapter", "a" * 64, "fake"))
+        routes.publish(settings.home, Route("mine", "vllm", "adapter", "a" * 64, "fake", bias=((40, 0.5),)))
         text, usage = asyncio.run(collect(RoutedGenerator.open(settings), QUESTION, SHORT, "mine"))
         assert text.startswith("(adapter)") and server.behaviour.requests[-1]["model"] == "adapter" and usage.adapter_sha256 == "a" * 64
+        assert server.behaviour.requests[-1]["logit_bias"] == {"40": 0.5}
+        asyncio.run(collect(RoutedGenerator.open(settings), QUESTION, SHORT))
+        assert "logit_bias" not in server.behaviour.requests[-1], "the bias belongs to the adapter, not to the base"
 
 
 def test_a_merged_adapter_without_its_server_says_how_to_get_it_back(scripted: Settings) -> None:

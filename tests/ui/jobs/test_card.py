@@ -30,6 +30,21 @@ def test_a_running_job_shows_stage_count_and_time_left() -> None:
     assert "векторы фрагментов · 1 500 из 4 000 · осталось около 2 мин" in job_card(JOB, "ru")
 
 
+def test_what_a_command_said_is_in_the_language_of_the_page() -> None:
+    lines = ("embedding: 1,500/4,000 (20.5/s, 122 s left)", "training: ...", "Going on from step 5 (checkpoint-5).", "something else")
+    failed = replace(JOB, state="failed", lines=lines, problem="There is no adapter 'a<b'. There are: c, d.\nIt was killed.")
+    russian, english = job_card(failed, "ru"), job_card(failed, "en")
+    assert '<p class="problem">Адаптера «a&lt;b» нет. Есть: c, d.<br>Её прервали.</p>' in russian
+    said = (
+        "векторы фрагментов: 1,500/4,000 (20.5/с, осталось 122 с)",
+        "обучение: ...",
+        "Продолжаем с шага 5 (checkpoint-5).",
+        "something else",
+    )
+    assert "\n".join(said) in russian
+    assert "There is no adapter &#x27;a&lt;b&#x27;." in english and "\n".join(lines) in english
+
+
 def test_a_stage_of_unknown_length_has_a_bar_without_a_value() -> None:
     assert re.search(r'<progress aria-label="[^"]*"></progress>', job_card(replace(JOB, total=0, done=0, seconds_left=None), "en"))
 

@@ -45,7 +45,7 @@ def card(entry: Entry, here: Here, words: Words) -> str:
     tags = [badge(KINDS.get(entry.state, "plain"), icon, rest), *([badge("plain", "◆", words.ships)] if entry.shipped else [])]
     head = f'<header><h3>{code(entry.name)}</h3><p class="tags">{"".join(tags)}</p></header>'
     if entry.card is None:
-        body: str = paragraph(f"{words.unreadable}: {entry.problem}", "wrong")
+        body: str = paragraph(f"{words.unreadable}: {words.reason(entry.problem)}", "wrong")
     else:
         body = "".join(_parts(entry, entry.card, here, words))
     return spoken(words.code, f'<article class="sheet card-sheet">{head}{body}</article>')
@@ -56,7 +56,7 @@ def _parts(entry: Entry, read: Card, here: Here, words: Words) -> list[str]:
     sizes = ", ".join(f"{one_line(str(kind))} {words.count(count)}" for kind, count in data.sizes.items())
     return [
         section(words.served, _served(read, here, words)),
-        section(words.evaluation, _evaluation(read.evaluation, words)),
+        section(words.evaluation, _evaluation(read, words)),
         section(words.curve, curve(read.curve, words, name="card-curve")),
         section(
             words.about_base,
@@ -83,18 +83,19 @@ def _parts(entry: Entry, read: Card, here: Here, words: Words) -> list[str]:
 
 def _served(read: Card, here: Here, words: Words) -> str:
     ways = ", ".join(f"{route} ({words.ways.get(route, route)})" for route in read.routes)
-    why = "; ".join(words.reason(each) for each in here.why.split("; "))
     if here.way:
         mine = badge("good", "✓", words.can_here.format(way=words.ways.get(here.way, here.way)))
     else:
         mine = badge("bad", "✗", words.cannot_here)
-    return f'<p class="tags">{mine}</p>{paragraph(why)}{facts([(words.routes, ways)])}'
+    return f'<p class="tags">{mine}</p>{paragraph(words.reason(here.why))}{facts([(words.routes, ways)])}'
 
 
-def _evaluation(found: Mapping[str, Any], words: Words) -> str:
-    if not found:
+def _evaluation(read: Card, words: Words) -> str:
+    if not read.evaluation:
         return paragraph(words.no_evaluation)
-    return facts((words.measures.get(key, key), _measured(key, value, words)) for key, value in found.items())
+    measured = [(words.measures.get(key, key), _measured(key, value, words)) for key, value in read.evaluation.items()]
+    offsets = ", ".join(words.number(value) for value in dict.fromkeys(read.bias.values()))
+    return facts([*measured, *([(words.bias, offsets)] if offsets else [])])
 
 
 def _measured(key: str, value: object, words: Words) -> str:

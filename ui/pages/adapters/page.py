@@ -14,6 +14,7 @@ from rag.errors import UserError
 from ui.chat.session import Session
 from ui.jobs.card import style as job_style
 from ui.jobs.record import BUSY
+from ui.messages.translation import in_words
 from ui.pages.adapters import cards, compare, form, reading, work
 from ui.pages.adapters.form import Form
 from ui.pages.adapters.layout import Layout, help_line
@@ -202,7 +203,7 @@ class AdaptersPage:
             try:
                 do(words)
             except UserError as exc:
-                return self._works(words, str(exc))
+                return self._works(words, in_words(exc, words.code))
             return self._works(words)
 
         return await asyncio.to_thread(tried)
@@ -222,7 +223,7 @@ class AdaptersPage:
         try:
             kept = await asyncio.to_thread(pairs.keep, Path(file), self.desk.settings, kinds=pairs.JSONL)
         except UserError as exc:
-            return [gr.skip(), problem(str(exc), words.code)]
+            return [gr.skip(), problem(in_words(exc, words.code), words.code)]
         value = [*chosen, str(kept.path.resolve())]
         said = done(words.uploaded.format(name=kept.path.name, n=kept.pairs), words.code)
         return [gr.CheckboxGroup(choices=self._files(), value=list(dict.fromkeys(value))), said]

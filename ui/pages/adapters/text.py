@@ -72,7 +72,14 @@ EN = Words(
     told_score="best held-back score {score} at step {step}",
     evaluation="Evaluation",
     no_evaluation="Not evaluated.",
-    measures={"held_back_score": "Score on held-back questions (F1, percent)", "step": "at step"},
+    measures={
+        "held_back_score": "Score on held-back questions (F1, percent; 100 for a right refusal)",
+        "step": "at step",
+        "answered": "of those with an answer, F1",
+        "over_refused": "of those with an answer, refused",
+        "refused": "of those without an answer, refused",
+    },
+    bias="Readiness to refuse (nats added to the first word of a refusal)",
     served="Where it can be served",
     routes="By its method",
     ways={"vllm": "per request, by the base model's server", "merged": "merged, by a server of its own", "in-process": "inside Atlas"},
@@ -151,7 +158,6 @@ EN = Words(
     choose_recipe="Choose at least one recipe.",
     not_option="'{}' is not key=value, as r=8.",
     no_number="{name}: {value} is not a number that can be used.",
-    reasons={},
 )
 
 RU = Words(
@@ -217,7 +223,14 @@ RU = Words(
     told_score="лучшая оценка на отложенных {score} на шаге {step}",
     evaluation="Оценка",
     no_evaluation="Не оценивался.",
-    measures={"held_back_score": "Оценка на отложенных вопросах (F1, проценты)", "step": "на шаге"},
+    measures={
+        "held_back_score": "Оценка на отложенных вопросах (F1, проценты; верный отказ - 100)",
+        "step": "на шаге",
+        "answered": "на имеющих ответ, F1",
+        "over_refused": "отказов на имеющие ответ",
+        "refused": "отказов на не имеющие ответа",
+    },
+    bias="Готовность отказать (наты, прибавляемые к первому слову отказа)",
     served="Где может отвечать",
     routes="По своему методу",
     ways={"vllm": "по запросу, на сервере базовой модели", "merged": "слитым, на своём сервере", "in-process": "внутри Atlas"},
@@ -296,28 +309,6 @@ RU = Words(
     choose_recipe="Выберите хотя бы один рецепт.",
     not_option="«{}» – не ключ=значение, как r=8.",
     no_number="{name}: {value} – такое число не подходит.",
-    reasons={
-        r"on a CPU, merged weights in a second vLLM answer about ten times faster than an adapter per request": (
-            "на процессоре слитые веса во втором vLLM отвечают раз в десять быстрее, чем адаптер по запросу"
-        ),
-        r"the scripted generator takes any name": "проверочный генератор принимает любое имя",
-        r"on a GPU one vLLM serves the base model and all adapters, in the memory of one model": (
-            "на видеокарте один vLLM обслуживает базовую модель и все адаптеры в памяти одной модели"
-        ),
-        r"generate\.backend is transformers, so the base model answers in this process, too": (
-            "generate.backend = transformers, базовая модель тоже отвечает внутри этого процесса"
-        ),
-        r"(.+) is asked by the adapter's name, which it must serve": "{} спрашивают по имени адаптера, он должен быть там загружен",
-        r"(.+) cannot be merged, and vLLM can load it": "{} нельзя слить, зато vLLM может его загрузить",
-        r"vLLM cannot load (.+), and it cannot be merged, so transformers answers, one question at a time": (
-            "vLLM не умеет {}, и слить его нельзя: отвечает transformers, по одному вопросу"
-        ),
-        r"it was trained on (\S+) \(revision (\S+)\), and the model is (\S+) \(revision (\S+)\)": (
-            "он обучен на {} (версия {}), а модель здесь {} (версия {})"
-        ),
-        r"it was trained on prompt template (\S+), and the present one is (\S+)": "он обучен на шаблоне запроса {}, а нынешний – {}",
-        r"its weights have sha256 (\S+), and the card says (\S+)": "sha256 его весов {}, а в карточке {}",
-    },
 )
 
 WORDS: Mapping[Language, Words] = {"en": EN, "ru": RU}

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ui.chat.text import TEXTS, Language
+from ui.messages.translation import translated
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """`{}` fields are filled with `str.format`. `methods`: one line on each; `reasons`: pattern of an English sentence -> ours."""
+    """`{}` fields are filled with `str.format`. `methods`: one line on each."""
 
     code: Language
     title: str
@@ -69,6 +69,7 @@ class Words:
     evaluation: str
     no_evaluation: str
     measures: Mapping[str, str]
+    bias: str
     served: str
     routes: str
     ways: Mapping[str, str]
@@ -128,7 +129,6 @@ class Words:
     choose_recipe: str
     not_option: str
     no_number: str
-    reasons: Mapping[str, str]
 
     def number(self, value: float, digits: int = 1) -> str:
         return TEXTS[self.code].number(value, digits)
@@ -138,8 +138,5 @@ class Words:
         return f"{value:,}".replace(",", "\u202f")
 
     def reason(self, why: str) -> str:
-        """A reason of the serve gate in this language; one that we do not know stays as it is."""
-        for pattern, words in self.reasons.items():
-            if found := re.fullmatch(pattern, why, re.DOTALL):
-                return words.format(*found.groups())
-        return why
+        """What the library says of an adapter, in this language."""
+        return translated(why, self.code)

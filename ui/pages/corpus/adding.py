@@ -47,7 +47,7 @@ def told(taken: Sequence[uploads.Taken], words: Words) -> str:
     for each in taken:
         given = one_line(each.given, 80)
         if each.why is not None:
-            said.append(note(words.refused.format(given, words.refusals[each.why].format(each.detail)), "bad"))
+            said.append(note(words.refused.format(given, words.refusals[each.why].format(words.reason_of(each.detail))), "bad"))
         elif each.same:
             said.append(note(words.already.format(each.saved)))
         elif each.saved == each.given:

@@ -12,6 +12,7 @@ import gradio as gr
 
 from rag.errors import UserError
 from rag.index import report, versions
+from ui.messages.translation import in_words
 from ui.pages.corpus import adding, documents, health, hits, plan, shelf
 from ui.pages.corpus.layout import PARTS
 from ui.pages.corpus.markup import note, safe
@@ -20,6 +21,7 @@ from ui.pages.corpus.text import Part, Words
 
 if TYPE_CHECKING:
     from rag.settings import Settings
+    from ui.chat.text import Language
 
 PIECES: dict[Part, int] = {"documents": 2, "search": 2, "add": 1, "health": 1, "versions": 1}
 """How many components each part fills."""
@@ -41,12 +43,12 @@ class Here:
     """Live version and state of the rebuild at the last look."""
 
 
-def guarded(make: Callable[[], str]) -> str:
+def guarded(make: Callable[[], str], language: Language) -> str:
     """What it makes, or in its place the line that says why it cannot be made."""
     try:
         return make()
     except UserError as exc:
-        return note(str(exc), "bad")
+        return note(in_words(exc, language), "bad")
 
 
 class Contents:
@@ -65,7 +67,8 @@ class Contents:
         }
         shown: list[Any] = []
         for part in PARTS:
-            shown += [guarded(partial(make, here, words)) for make in made[part]] if part == here.part else [gr.skip()] * PIECES[part]
+            opened = made[part] if part == here.part else ()
+            shown += [guarded(partial(make, here, words), words.code) for make in opened] or [gr.skip()] * PIECES[part]
         return shown
 
     def summary(self, words: Words) -> str:

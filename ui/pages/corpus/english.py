@@ -124,7 +124,6 @@ EN = Words(
     as_table="As a table",
     and_more="{} and more",
     more_rows="and {} more",
-    why={},
     versions="Versions of the index",
     version="Version",
     created="Built",

@@ -36,7 +36,7 @@ def _facts(opened: Opened, report: BuildReport, words: Words) -> str:
     }  # fmt: skip
     rows = [(words.facts[name], words.number(value)) for name, value in values.items()]
     rows.append((words.facts["seconds"], words.number(sum(report.seconds.values()), 1)))
-    notes = "".join(f'<p class="soft" lang="en">{line(each, 300)}</p>' for each in report.notes)
+    notes = "".join(f'<p class="soft">{line(words.reason_of(each), 300)}</p>' for each in report.notes)
     return f'<dl class="facts-row">{"".join(f"<div><dt>{safe(name)}</dt><dd>{value}</dd></div>" for name, value in rows)}</dl>{notes}'
 
 

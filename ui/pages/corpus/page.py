@@ -19,6 +19,7 @@ from ui.guard.door import is_loopback
 from ui.jobs.card import job_card
 from ui.jobs.card import style as job_style
 from ui.jobs.record import BUSY
+from ui.messages.translation import in_words
 from ui.pages.corpus import adding, hits, uploads
 from ui.pages.corpus.contents import Contents, Here, guarded
 from ui.pages.corpus.layout import LONGEST, Layout
@@ -106,7 +107,7 @@ class CorpusPage:
         busy = job is not None and job.state in BUSY
         card = job_card(replace(job, title=words.rebuild_title), session.language) if job else ""
         shown = self.shows.parts(here, words) if contents else [gr.skip()] * len(self._contents())
-        top = guarded(partial(self.shows.summary, words))
+        top = guarded(partial(self.shows.summary, words), words.code)
         return [top, gr.Button(interactive=not busy), gr.Button(visible=busy), card, look_again(busy), *shown]
 
     def _job(self, here: Here) -> Job | None:
@@ -121,7 +122,7 @@ class CorpusPage:
 
     async def _filter(self, session: Session, here: Here, typed: str) -> str:
         here.filter, here.page = typed[:200], 0
-        return await asyncio.to_thread(guarded, partial(self.shows.listing, here, WORDS[session.language]))
+        return await asyncio.to_thread(guarded, partial(self.shows.listing, here, WORDS[session.language]), session.language)
 
     async def _pick(self, session: Session, here: Here, event: gr.EventData) -> list[Any]:
         """A document, a page of the list, a part of a text, or a hit to be shown in its document."""
@@ -135,10 +136,10 @@ class CorpusPage:
             here.piece = _number(second) if kind == "part" else 0
             here.chosen = _number(second) if kind == "hit" else -1
         here.part = "documents"
-        listing = await asyncio.to_thread(guarded, partial(self.shows.listing, here, words))
+        listing = await asyncio.to_thread(guarded, partial(self.shows.listing, here, words), words.code)
         if kind == "page":
             return [gr.skip(), listing, gr.skip()]
-        view = await asyncio.to_thread(guarded, partial(self.shows.view, here, words))
+        view = await asyncio.to_thread(guarded, partial(self.shows.view, here, words), words.code)
         return [gr.Tabs(selected="documents") if moved else gr.skip(), listing, view]
 
     async def _find(self, session: Session, here: Here, question: str) -> AsyncGenerator[list[Any], None]:
@@ -149,10 +150,11 @@ class CorpusPage:
         yield [f'<p class="soft" role="status">{safe(words.searching)} …</p>', gr.skip()]
         try:
             here.found = await asyncio.to_thread(lambda: hits.search(self.desk.assistant.retriever, question))
-            yield await asyncio.to_thread(lambda: [self.shows.hits(here, words), guarded(partial(self.shows.map, here, words))])
+            drawn = partial(self.shows.map, here, words)
+            yield await asyncio.to_thread(lambda: [self.shows.hits(here, words), guarded(drawn, words.code)])
         except UserError as exc:
             here.found = None
-            yield [note(str(exc), "bad"), gr.skip()]
+            yield [note(in_words(exc, words.code), "bad"), gr.skip()]
 
     # Changing
 
@@ -205,7 +207,7 @@ class CorpusPage:
 
         def both() -> list[Any]:
             words = WORDS[session.language]
-            return [guarded(partial(action, words)), *self._everything(session, here)]
+            return [guarded(partial(action, words), words.code), *self._everything(session, here)]
 
         return await asyncio.to_thread(both)
 
@@ -217,7 +219,7 @@ class CorpusPage:
             taken = uploads.take(given, adding.folder_of(self.settings), limit_mb=self._limit())
             for file in given:  # the copies that Gradio made
                 file.unlink(missing_ok=True)
-            return [adding.told(taken, words), guarded(partial(adding.shown, self.settings, words))]
+            return [adding.told(taken, words), guarded(partial(adding.shown, self.settings, words), words.code)]
 
         return await asyncio.to_thread(take)
 
@@ -228,7 +230,7 @@ class CorpusPage:
         try:
             name = await asyncio.to_thread(sources.add, self.settings.home, Path(folder.strip()).expanduser())
         except UserError as exc:
-            return [note(str(exc), "bad"), gr.skip(), gr.skip()]
+            return [note(in_words(exc, words.code), "bad"), gr.skip(), gr.skip()]
         shown = await asyncio.to_thread(adding.shown, self.settings, words)
         return [note(words.saved.format(f"{name}/"), "good") + note(words.to_rebuild), shown, ""]
 
@@ -246,8 +248,8 @@ class CorpusPage:
                 return note(words.to_rebuild)
             return note(words.removed.format(name), "good") + note(words.to_rebuild)
 
-        said = await asyncio.to_thread(guarded, change)
-        return [said, await asyncio.to_thread(guarded, partial(adding.shown, self.settings, words))]
+        said = await asyncio.to_thread(guarded, change, words.code)
+        return [said, await asyncio.to_thread(guarded, partial(adding.shown, self.settings, words), words.code)]
 
 
 def _picked(event: gr.EventData) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rag.errors import IndexError_
 from rag.index import manifest, versions
+from ui.messages.translation import in_words
 from ui.pages.corpus.markup import button, line, safe, section, table
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def shown(settings: Settings, words: Words) -> str:
         try:
             rows.append(_row(manifest.read(folder / name), name == live, words))
         except IndexError_ as exc:
-            rows.append([line(name), line(str(exc), 300), "", "", "", "", _buttons(name, words)])
+            rows.append([line(name), line(in_words(exc, words.code), 300), "", "", "", "", _buttons(name, words)])
     if not rows:
         return f'<p class="soft">{safe(words.no_index)}. {safe(words.no_index_more)}</p>'
     heads = [words.version, words.created, words.documents, words.columns["chunks"], words.embedder, words.store, ""]

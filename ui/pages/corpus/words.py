@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
 from ui.chat.text import Language
+from ui.messages.translation import translated
 
 Part = Literal["documents", "search", "add", "health", "versions"]
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """`{}` fields are filled with `str.format`. `why`: pattern of a reason as the library gives it -> words; others stay."""
+    """`{}` fields are filled with `str.format`."""
 
     code: Language
     title: str
@@ -121,7 +121,6 @@ class Words:
     as_table: str
     and_more: str
     more_rows: str
-    why: Mapping[str, str]
     versions: str
     version: str
     created: str
@@ -145,10 +144,8 @@ class Words:
         return self.language_names.get(code, self.unknown_language if code == "und" else code)
 
     def reason_of(self, why: str) -> str:
-        for pattern, words in self.why.items():
-            if found := re.fullmatch(pattern, why, re.DOTALL):
-                return words.format(*found.groups())
-        return why
+        """What the library or the system says of a file or a version, in this language."""
+        return translated(why, self.code)
 
     def since(self, at: datetime) -> str:
         """How long ago, in the unit a person would use."""

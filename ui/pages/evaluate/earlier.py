@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import UserError
+from ui.messages.translation import translated
 from ui.pages.adapters.markup import when
 from ui.plain import one_line
 
@@ -64,7 +65,7 @@ def _row(folder: Path, language: Language, *, read: bool) -> Row:
         try:
             headline, questions = told(folder, language)
         except UserError as exc:
-            headline = exc.what
+            headline = translated(exc.what, language)
     arms, created = tuple(map(str, held.get("arms") or ())), when(held.get("created"))
     return Row(folder.name, str(held.get("name") or ""), created, arms, finished, answers, questions, headline)
 

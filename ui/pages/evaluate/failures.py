@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ui.messages.translation import translated
 from ui.pages.adapters.markup import Html, badge, code, paragraph, safe, section, spoken
 from ui.plain import one_line, plain
 
@@ -111,7 +112,7 @@ def _said(view: View, case: Case, arm: str, words: Words) -> str:
     key = (case.id, arm)
     failure = view.failures.get(key)
     if failure is not None:
-        return _row(arm, badge("bad", "!", words.no_answer), "", failure.what)
+        return _row(arm, badge("bad", "!", words.no_answer), "", translated(failure.what, words.code))
     reply, lost, score = view.replies[key], view.lost.get(key), view.score(case.id, arm, "f1")
     outcome = badge("good", "✓", words.right) if lost is None else badge("bad", "✗", view.cause(lost.cause))
     more = [f"F1 {words.number(100 * score)}"] if score is not None else []

@@ -13,6 +13,7 @@ from rag.errors import UserError
 from ui.chat.session import Session
 from ui.jobs.card import job_card
 from ui.jobs.record import BUSY
+from ui.messages.translation import in_words
 from ui.pages.adapters.markup import done, paragraph, problem, spoken
 from ui.pages.adapters.work import newest
 from ui.pages.evaluate import comparing, earlier, failures, form, pairs, running, showing
@@ -128,7 +129,8 @@ class EvaluatePage:
         try:
             view = earlier.view(self._folder(row.run), words.code)
         except UserError as exc:
-            return [*head, _show(False), problem(str(exc), words.code), gr.Dropdown(visible=False), "", *self._nothing_lost()]
+            why = problem(in_words(exc, words.code), words.code)
+            return [*head, _show(False), why, gr.Dropdown(visible=False), "", *self._nothing_lost()]
         others = [each for each in names if each[1] != row.run]
         other = other if other in [value for _, value in others] else ""
         choose = gr.Dropdown([(words.compare_none, ""), *others], value=other, visible=bool(others))
@@ -147,7 +149,7 @@ class EvaluatePage:
         try:
             return comparing.comparison(earlier.view(self._folder(run), words.code), earlier.open_run(self._folder(other)), words)
         except UserError as exc:
-            return problem(str(exc), words.code)
+            return problem(in_words(exc, words.code), words.code)
 
     def _nothing_lost(self) -> list[Any]:
         return [gr.Column(visible=False), *[gr.skip()] * 5, _show(False), ""]
@@ -206,14 +208,14 @@ class EvaluatePage:
         try:
             return await asyncio.to_thread(self._listed, words, run, wanted)
         except UserError as exc:
-            return [gr.Radio([], value=None), problem(str(exc), words.code), _show(False), ""]
+            return [gr.Radio([], value=None), problem(in_words(exc, words.code), words.code), _show(False), ""]
 
     async def _case(self, session: Session, run: str | None, case: str | None) -> list[Any]:
         words = WORDS[session.language]
         try:
             shown = await asyncio.to_thread(lambda: failures.detail(earlier.view(self._folder(run), words.code), case, words))
         except UserError as exc:
-            return [_show(False), problem(str(exc), words.code)]
+            return [_show(False), problem(in_words(exc, words.code), words.code)]
         return [_show(bool(shown)), shown]
 
     async def _ask(self, run: str | None, case: str | None) -> list[Any]:
@@ -256,7 +258,7 @@ class EvaluatePage:
             try:
                 job = do(words)
             except UserError as exc:
-                return [*self._works(words, str(exc)), mine]
+                return [*self._works(words, in_words(exc, words.code)), mine]
             return [*self._works(words), job.id]
 
         return await asyncio.to_thread(tried)
@@ -279,7 +281,7 @@ class EvaluatePage:
         try:
             kept = await asyncio.to_thread(pairs.keep, Path(file), self.desk.settings)
         except UserError as exc:
-            return [gr.skip(), problem(str(exc), words.code)]
+            return [gr.skip(), problem(in_words(exc, words.code), words.code)]
         value = list(dict.fromkeys([*chosen, str(kept.path.resolve())]))
         said = done(words.uploaded.format(name=kept.path.name, n=words.count(kept.pairs)), words.code)
         return [gr.CheckboxGroup(choices=pairs.offered(self.desk.settings, first=self.desk.settings.qa), value=value), said]

@@ -11,6 +11,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from rag.errors import UserError
+from ui.chat.text import Language
+from ui.messages.translation import in_words, translated
 from ui.pages.evaluate.earlier import find, open_run
 
 if TYPE_CHECKING:
@@ -41,13 +43,14 @@ def report_route(settings: Settings) -> tuple[str, Endpoint]:
     async def endpoint(request: Request) -> Response:
         run, wanted = str(request.path_params["run"]), request.query_params.get("file", "")
         language = request.query_params.get("lang", "")
+        shown: Language = "ru" if language == "ru" else "en"
         folder = await asyncio.to_thread(find, settings, run)
         if folder is None or wanted not in FILES:
-            return PlainTextResponse("There is no such report.", status_code=404, headers=HEADERS)
+            return PlainTextResponse(translated("There is no such report.", shown), status_code=404, headers=HEADERS)
         try:
             place = await asyncio.to_thread(kept, folder, language if language in LANGUAGES else "")
         except UserError as exc:
-            return PlainTextResponse(str(exc), status_code=409, headers=HEADERS)
+            return PlainTextResponse(in_words(exc, shown), status_code=409, headers=HEADERS)
         name, media = FILES[wanted]
         saved = f"{run}.{name}" if wanted else None  # with a name it is a download
         return FileResponse(place / name, media_type=media, headers=HEADERS, filename=saved)

@@ -1,0 +1,46 @@
+"""Memory of a training: what is freed is used again, and running out of it is one line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from adapters.train import memory
+from rag.errors import UserError
+
+FAULTS = """
+import resource, sys
+import torch
+from adapters.train import memory
+if sys.argv[1] == "kept":
+    memory.keep_freed()
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(20_000_000)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+faults(), faults()
+print(faults())
+"""
+PAGES = 20_000_000 * 4 // 4096
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's")
+def test_a_step_touches_the_memory_of_the_step_before() -> None:
+    def third(how: str) -> int:
+        return int(subprocess.run([sys.executable, "-c", FAULTS, how], capture_output=True, text=True, check=True).stdout)
+
+    assert third("kept") < PAGES // 10
+    assert third("left") > PAGES // 2
+
+
+def test_running_out_is_one_line_with_a_way_out() -> None:
+    with pytest.raises(UserError, match=r"not enough memory.*Lower train\.batch_tokens"), memory.explained():
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes")
+
+
+def test_another_failure_is_not_taken_for_it() -> None:
+    with pytest.raises(RuntimeError, match="shapes"), memory.explained():
+        raise RuntimeError("shapes do not fit")
