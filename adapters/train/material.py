@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from adapters.data.build import Prepared
 from adapters.data.recipes.recipe import RETRIEVING
@@ -21,7 +21,10 @@ from rag.qa import Pair
 from rag.settings import Settings
 from rag.types import Message
 
+Each = TypeVar("Each")
 IN_FLIGHT = 4
+MOST_FOR_LOSS = 48
+"""Held-back questions whose loss is taken, at most: it is steadier than the score of answers, and each costs a prompt more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,8 @@ def in_tokens(settings: Settings, prepared: Prepared, assistant: Assistant, toke
     """Everything in tokens: the examples, and the held-back questions with and without their answers. `share`: see `training_rows`."""
     rows = training_rows(settings, prepared.train, tokenizer, share=share, progress=progress)
     questions = held_back_questions(settings, prepared.validation, assistant, tokenizer, progress)
-    held = [Encoded((*question.prompt, *_answer_ids(question.pair, tokenizer)), len(question.prompt)) for question in questions]
+    some = _spread(questions, MOST_FOR_LOSS)
+    held = [Encoded((*question.prompt, *_answer_ids(question.pair, tokenizer)), len(question.prompt)) for question in some]
     return Data(tokenizer, rows, questions, held, batch_size(settings, rows))
 
 
@@ -67,10 +71,14 @@ def held_back_questions(
     settings: Settings, pairs: Sequence[Pair], assistant: Assistant, tokenizer: Any, progress: Progress = silent
 ) -> list[Question]:
     """At most train.validation_pairs of the pairs, spread evenly, with the prompt that serving would send."""
-    limit = settings.train.validation_pairs
-    chosen = [pairs[number * len(pairs) // limit] for number in range(limit)] if len(pairs) > limit else list(pairs)
+    chosen = _spread(pairs, settings.train.validation_pairs)
     prompts = serving_prompts(settings, chosen, assistant, progress)
     return [Question(pair, tuple(prompt_ids(messages, tokenizer))) for pair, messages in zip(chosen, prompts, strict=True)]
+
+
+def _spread(given: Sequence[Each], limit: int) -> list[Each]:
+    """At most so many of them, evenly."""
+    return [given[number * len(given) // limit] for number in range(limit)] if len(given) > limit else list(given)
 
 
 def _answer_ids(pair: Pair, tokenizer: Any) -> list[int]:

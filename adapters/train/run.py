@@ -206,7 +206,7 @@ def _trainer(settings: Settings, planned: Plan, data: Data, judge: Judge, folder
     rate = settings.train.learning_rate or planned.method.learning_rate
 
     def validate(trained: Any) -> dict[str, float]:
-        said = readings(trained, data.tokenizer, data.questions, judge.score)
+        said = readings(trained, data.tokenizer, data.questions, judge.score, progress=watch.progress)
         offset = offset_of(said, over_refusal=settings.train.over_refusal)
         judge.noted({reading.pair: reading.worth(offset) for reading in said})
         return {"loss": mean_loss(trained, data.held, prepended=prepended), **measures(said, offset)}

@@ -115,18 +115,18 @@ class Watch(TrainerCallback):
     def __init__(
         self, method: Method, *, every: float, tell: Callable[[str], None], progress: Progress, stopping: Callable[[], bool]
     ) -> None:
-        self._method, self._every, self._tell, self._progress, self._stopping = method, every, tell, progress, stopping
+        self._method, self._every, self._tell, self.progress, self._stopping = method, every, tell, progress, stopping
         self._saved = time.monotonic()
         self._loss = math.nan
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **named: Any) -> None:
-        self._progress("training", state.global_step, state.max_steps)
+        self.progress("training", state.global_step, state.max_steps)
 
     def on_optimizer_step(self, args: Any, state: Any, control: Any, **named: Any) -> None:
         self._method.stepped(named["model"], state.global_step + 1)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **named: Any) -> None:
-        self._progress("training", state.global_step, state.max_steps)
+        self.progress("training", state.global_step, state.max_steps)
         if self._stopping():
             control.should_save = control.should_training_stop = True
         elif time.monotonic() - self._saved >= self._every:

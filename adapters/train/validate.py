@@ -15,9 +15,11 @@ from adapters.train.batches import answer_loss, collate, moved
 from adapters.train.bunches import single
 from adapters.train.refusals import Reading, first_tokens
 from rag.context.prompt import prompt_language
+from rag.progress import Progress, silent
 from rag.qa import Pair
 
 BATCH = 8
+STAGE = "answering held-back questions"
 NEW_TOKENS = 40
 """An answer that is longer is cut: what is compared is short, and a model that does not stop is wrong anyway."""
 
@@ -41,7 +43,7 @@ class Question:
     prompt: tuple[int, ...]
 
 
-def readings(model: Model, tokenizer: Any, questions: Sequence[Question], score: Score, *, new_tokens: int = NEW_TOKENS) -> list[Reading]:
+def readings(model: Model, tokenizer: Any, questions: Sequence[Question], score: Score, *, progress: Progress = silent) -> list[Reading]:
     """What the model says to each question, in their order: how near it is to refusing, and what it answers otherwise (greedy).
 
     Batches of similar length, padded on the left.
@@ -67,13 +69,14 @@ def readings(model: Model, tokenizer: Any, questions: Sequence[Question], score:
                     input_ids=ids.to(device),
                     attention_mask=mask.to(device),
                     do_sample=False,
-                    max_new_tokens=new_tokens,
+                    max_new_tokens=NEW_TOKENS,
                     pad_token_id=pad,
                     logits_processor=[held],
                 )
             for row, number in enumerate(part):
                 pair, text = questions[number].pair, tokenizer.decode(output[row, longest:], skip_special_tokens=True).strip()
                 found[number] = Reading(pair.id, pair.answerable, held.margins[row], score(pair, text), score(pair, refusal(pair.question)))
+            progress(STAGE, len(found), len(order))
     finally:
         model.train(training)
     return [found[number] for number in range(len(questions))]

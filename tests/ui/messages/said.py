@@ -143,7 +143,7 @@ def _choices() -> Mapping[str, Sequence[Mapping[int, str]]]:
         "the {0}'s route is {1} away from the {2}, more than {3}": sides,
         "the {0}'s route ({1} away) cannot be told from the base ({2} away)": _each(0, "adapter"),
         "the {0}'s route ({1} away) cannot be told from the adapter ({2} away)": _each(0, "base"),
-        "step {0} of {1}: loss {2}, held-back loss {3}, held-back score {4} ({5})": _each(5, "answerable: 1.0; wrongly refused: 2.0 %; rightly refused: 3.0 %"),
+        "step {0} of {1}: loss {2}, held-back loss {3}, held-back score {4} ({5})": _each(5, APART_SAID),
         "vLLM cannot load {0}": _each(0, "v1", "this method", *_titles()),
         "{0} ({1}, {2}): proven; distances: {3}": _each(3, f"routes 0.1, {SIDES}"),
         "It will be served {0}": _each(0, *(f"{way}: serve.adapters = {way}" for way in get_args(Route))),
@@ -176,6 +176,7 @@ def _kinds() -> list[str]:
     return found
 
 
+APART_SAID = "answerable: 1.0; wrongly refused: 2.0 %; rightly refused: 3.0 %"
 SIDES = "base - base 0.1, base - adapter 0.1, adapter - adapter 0.1, adapter - base 0.1"
 
 
