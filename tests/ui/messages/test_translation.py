@@ -148,8 +148,8 @@ def test_any_text_can_be_asked_for(text: str) -> None:
             "Негодных строк с парами «вопрос – ответ»: 2.\na.jsonl:3: `question` должен быть непустым текстом\nb.jsonl: нет прав",
         ),
         (
-            "step 86 of 258: loss 0.123, held-back loss 0.200, held-back score 44.1 (answered 3.0, refused 4.0)",
-            "шаг 86 из 258: потери 0.123, потери на отложенных 0.200, оценка на отложенных 44.1 (с ответом 3.0, с отказом 4.0)",
+            "step 86 of 258: loss 0.123, held-back loss 0.200, held-back score 44.1 (answerable: 3.0; rightly refused: 4.0 %)",
+            "шаг 86 из 258: потери 0.123, потери на отложенных 0.200, оценка на отложенных 44.1 (на имеющих ответ: 3.0; верных отказов: 4.0 %)",
         ),
         ("skipped my.pdf: broken PDF: EOF marker not found", "не вошёл файл my.pdf: повреждённый PDF: EOF marker not found"),
         ("lora: r = 0: Input should be greater than 0.", "lora: r = 0: должно быть больше 0."),
