@@ -17,6 +17,7 @@ from transformers import Trainer, TrainerCallback
 from adapters.method import Method
 from adapters.train.batches import GroupedSampler, answer_loss
 from adapters.train.curve import append
+from adapters.train.memory import give_back
 from rag.errors import RunError, UserError
 from rag.progress import Progress
 
@@ -126,6 +127,7 @@ class Watch(TrainerCallback):
         self._method.stepped(named["model"], state.global_step + 1)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **named: Any) -> None:
+        give_back()
         self.progress("training", state.global_step, state.max_steps)
         if self._stopping():
             control.should_save = control.should_training_stop = True

@@ -13,6 +13,7 @@ from adapters.data.tokens import Encoded
 from adapters.method import Model
 from adapters.train.batches import answer_loss, collate, moved
 from adapters.train.bunches import single
+from adapters.train.memory import give_back
 from adapters.train.refusals import Reading, first_tokens
 from rag.context.prompt import prompt_language
 from rag.progress import Progress, silent
@@ -76,6 +77,7 @@ def readings(model: Model, tokenizer: Any, questions: Sequence[Question], score:
             for row, number in enumerate(part):
                 pair, text = questions[number].pair, tokenizer.decode(output[row, longest:], skip_special_tokens=True).strip()
                 found[number] = Reading(pair.id, pair.answerable, held.margins[row], score(pair, text), score(pair, refusal(pair.question)))
+            give_back()
             progress(STAGE, len(found), len(order))
     finally:
         model.train(training)

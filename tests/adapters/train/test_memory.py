@@ -35,6 +35,34 @@ def test_a_step_touches_the_memory_of_the_step_before() -> None:
     assert fewest("left") > PAGES // 2
 
 
+SHORT = """
+import psutil, torch
+from adapters.train import memory
+memory.keep_freed()
+def held():
+    return psutil.Process().memory_info().rss
+before = held()
+del_me = [torch.ones(10_000_000) for _ in range(4)]
+last = torch.ones(10)
+del del_me
+memory.LEAST = 0.0
+memory.give_back()
+kept = held() - before
+memory.LEAST = 1.1
+memory.give_back()
+print(kept, held() - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="malloc_trim is glibc's")
+def test_what_is_kept_is_given_back_when_memory_gets_short() -> None:
+    said = subprocess.run([sys.executable, "-c", SHORT], capture_output=True, text=True, check=True).stdout
+    kept, left = map(int, said.split())
+    assert kept > 150_000_000
+    assert left < 50_000_000
+
+
 def test_running_out_is_one_line_with_a_way_out() -> None:
     with pytest.raises(UserError, match=r"not enough memory.*Lower train\.batch_tokens"), memory.explained():
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes")

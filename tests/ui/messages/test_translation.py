@@ -149,7 +149,8 @@ def test_any_text_can_be_asked_for(text: str) -> None:
         ),
         (
             "step 86 of 258: loss 0.123, held-back loss 0.200, held-back score 44.1 (answerable: 3.0; rightly refused: 4.0 %)",
-            "шаг 86 из 258: потери 0.123, потери на отложенных 0.200, оценка на отложенных 44.1 (на имеющих ответ: 3.0; верных отказов: 4.0 %)",
+            "шаг 86 из 258: потери 0.123, потери на отложенных 0.200, оценка на отложенных 44.1 "
+            "(на имеющих ответ: 3.0; верных отказов: 4.0 %)",
         ),
         ("skipped my.pdf: broken PDF: EOF marker not found", "не вошёл файл my.pdf: повреждённый PDF: EOF marker not found"),
         ("lora: r = 0: Input should be greater than 0.", "lora: r = 0: должно быть больше 0."),

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from rag.settings import Settings
     from ui.chat.text import Language
 
-"""Seconds between two looks at the jobs while one of them runs."""
 MOST_OPTIONS = 400
 """Characters of the box for the method's options."""
 

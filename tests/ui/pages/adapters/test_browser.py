@@ -100,6 +100,34 @@ def test_an_estimate_and_a_training_run_as_jobs_and_the_pane_of_the_adapter_appe
     assert (settings.home / "adapters" / "fresh" / "card.json").is_file()
 
 
+@pytest.mark.slow
+def test_a_training_is_stopped_goes_on_from_there_and_its_adapter_is_merged_and_exported(page: Page, settings: Settings) -> None:
+    page.locator("#train-name textarea, #train-name input").fill("long")
+    page.locator("#train-epochs input").fill("90")
+    page.locator("#train-load input").uncheck()
+    page.locator("#train-start").click()
+    expect(page.locator("#train-live article.running .count")).to_contain_text(re.compile("training · [1-9]"), timeout=300_000)
+    page.locator("#train-stop").click()
+    expect(page.locator("#train-live article.stopped")).to_be_visible(timeout=300_000)
+    expect(page.locator("#train-stop")).to_be_hidden()
+    assert not (settings.home / "adapters" / "long").exists()
+    expect(page.locator("#train-which input")).to_have_value(re.compile("long"))
+    page.locator("#train-resume").click()
+    expect(page.locator("#train-live article.done")).to_be_visible(timeout=600_000)
+    expect(page.locator("#train-live article.done")).to_contain_text("Going on from step")
+    expect(page.locator("#train-resume")).to_be_hidden()
+    page.locator("#adapters-list label", has_text="long").click()
+    expect(page.locator("#adapters-card")).to_contain_text("long")
+    page.locator("#adapters-merge").click()
+    expect(page.locator("#adapters-moved article.done")).to_contain_text("Merging long", timeout=300_000)
+    (merged,) = (settings.home / "models-merged").glob("long-*")
+    assert list(merged.glob("*.safetensors"))
+    page.locator("#adapters-export").click()
+    exported = settings.home / "exports" / "long"
+    expect(page.locator("#adapters-moved")).to_contain_text(EN.exported.format(place=exported.resolve()), timeout=300_000)
+    assert (exported / "card.json").read_bytes() == (settings.home / "adapters" / "long" / "card.json").read_bytes()
+
+
 def test_a_wrong_form_is_told_in_the_page_and_the_language_switches_everything(page: Page) -> None:
     page.locator("#train-options textarea, #train-options input").fill("magic=1")
     page.locator("#train-start").click()

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from rag.assistant import Assistant
+from rag.index import versions
 from rag.index.build import build
 from rag.settings import Settings
 from tests.ui.stage import QUESTION, Teller, corpus_settings
@@ -140,7 +141,7 @@ def test_a_hostile_document_does_nothing(tab: Tab) -> None:
         assert page.locator("#corpus-parts").locator(forbidden).count() == 0, forbidden
 
 
-def test_versions_are_gone_back_to(tab: Tab, home: Settings) -> None:
+def test_versions_are_gone_back_to_and_deleted(tab: Tab, home: Settings) -> None:
     (home.corpus / "en" / "new.md").write_text("# New\n\nA document that came later.\n")
     page = tab.page
     page.locator("#corpus-rebuild").click()
@@ -151,6 +152,11 @@ def test_versions_are_gone_back_to(tab: Tab, home: Settings) -> None:
     page.locator("#corpus-versions-shown button", has_text=EN.make_live).click()
     expect(page.locator("#corpus-told .said.good")).to_be_visible()
     expect(page.locator("#corpus-summary")).to_contain_text("Documents: 4")
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.locator("#corpus-versions-shown button", has_text=EN.delete).click()
+    expect(page.locator("#corpus-versions-shown tbody tr")).to_have_count(1)
+    expect(page.locator("#corpus-told .said.good")).to_contain_text("was deleted")
+    assert len(versions.names(versions.folder_of(home))) == 1
 
 
 def test_a_file_that_is_not_what_it_says_is_refused_in_words(tab: Tab, tmp_path: Path, home: Settings) -> None:
