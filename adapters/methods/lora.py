@@ -34,7 +34,7 @@ class Lora(PeftMethod):
     title = "LoRA"
     routes: tuple[Route, ...] = ("vllm", "merged", "in-process")
     Options = LoraOptions
-    learning_rate = 2e-4
+    learning_rate = 6e-4
     kind = "LORA"
     extra: ClassVar[Mapping[str, Any]] = {}
     """Further fields of peft's LoraConfig."""
