@@ -29,14 +29,14 @@ def keep_freed() -> None:
         mallopt(TRIM_THRESHOLD, -1)
 
 
-def give_back() -> None:
-    """After a step: return to the system what is kept and not in use, once memory gets short.
+def give_back(*, least: float = LEAST) -> None:
+    """Return to the system what is kept and not in use, when less than that share of the memory is available.
 
-    Steps of many lengths leave gaps; without this a training of 8 GB has grown to 20 (docs/log.md).
+    After a step: steps of many lengths leave gaps; without this a training of 8 GB has grown to 20 (docs/log.md).
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     memory = psutil.virtual_memory()
-    if trim is not None and memory.available < LEAST * memory.total:
+    if trim is not None and memory.available < least * memory.total:
         trim(0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import signal
 import threading
@@ -92,12 +93,22 @@ def train(
     Raises Stopped after Ctrl-C, UserError for what the user can mend.
     """
     from adapters.train import memory
+
+    memory.keep_freed()
+    try:
+        with memory.explained():
+            return _trained(settings, planned, assistant, judge, fresh=fresh, tell=tell, progress=progress)
+    finally:  # what comes next, a server for the adapter, needs it
+        gc.collect()
+        memory.give_back(least=1.0)
+
+
+def _trained(settings: Settings, planned: Plan, assistant: Assistant, judge: Judge, *, fresh: bool, tell: Tell, progress: Progress) -> Card:
     from adapters.train.trainer import Watch
 
     began = time.perf_counter()
-    memory.keep_freed()
     folder = requests.open_folder(settings.home, _request(settings, planned), fresh=fresh)
-    with _lock(folder), memory.explained(), _interruptible() as stopping:
+    with _lock(folder), _interruptible() as stopping:
         share = planned.method.shares_prompts
         data = in_tokens(settings, planned.prepared, assistant, _tokenizer(planned), share=share, progress=progress)
         watch = Watch(planned.method, every=settings.train.checkpoint_seconds, tell=tell, progress=progress, stopping=stopping)

@@ -45,11 +45,9 @@ before = held()
 del_me = [torch.ones(10_000_000) for _ in range(4)]
 last = torch.ones(10)
 del del_me
-memory.LEAST = 0.0
-memory.give_back()
+memory.give_back(least=0.0)
 kept = held() - before
-memory.LEAST = 1.1
-memory.give_back()
+memory.give_back(least=1.0)
 print(kept, held() - before)
 """
 
