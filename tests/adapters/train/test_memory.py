@@ -31,7 +31,7 @@ def test_a_step_touches_the_memory_of_the_step_before() -> None:
     def fewest(how: str) -> int:
         return int(subprocess.run([sys.executable, "-c", FAULTS, how], capture_output=True, text=True, check=True).stdout)
 
-    assert fewest("kept") < PAGES // 4
+    assert fewest("kept") < PAGES // 10
     assert fewest("left") > PAGES // 2
 
 
@@ -42,9 +42,9 @@ memory.keep_freed()
 def held():
     return psutil.Process().memory_info().rss
 before = held()
-del_me = [torch.ones(10_000_000) for _ in range(4)]
+step = [torch.ones(10_000_000) for _ in range(4)]
 last = torch.ones(10)
-del del_me
+del step
 memory.give_back(least=0.0)
 kept = held() - before
 memory.give_back(least=1.0)
