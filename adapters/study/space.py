@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from adapters.method import METHODS, Method, read_options
+from adapters.train.arguments import rate_of
 from rag.errors import InputError, SettingsError
 from rag.settings import Settings, Train
 
@@ -182,7 +183,7 @@ def present(key: str, settings: Settings) -> Any:
     if key.startswith(OPTION):
         return read_options(method, settings.train.options).model_dump(mode="json")[key.removeprefix(OPTION)]
     if key == "learning_rate":
-        return settings.train.learning_rate or method.learning_rate
+        return rate_of(settings.train, method)
     return getattr(settings.train, key)
 
 

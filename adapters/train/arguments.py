@@ -7,7 +7,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+from adapters.method import Method
 from rag.settings import Train
+
+
+def rate_of(train: Train, method: Method) -> float:
+    """The peak learning rate: what the settings say, or else the method's own."""
+    return train.learning_rate or method.learning_rate
 
 
 def steps_of(train: Train, rows: int, batch: int) -> int:

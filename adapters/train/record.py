@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from adapters.card import BaseWeights, Card, Data, Point, library_versions
+from adapters.train.arguments import rate_of
 from rag.context.prompt import template_hash
 from rag.settings import Settings
 
@@ -51,13 +52,14 @@ def card_of(
 ) -> Card:
     """Everything that says what the adapter is and how to make it again."""
     prepared, train = planned.prepared, settings.train
+    told = {key: value for key, value in train.model_dump(mode="json").items() if key not in ("method", "options", "qa")}
     measured = {("held_back_score" if name == "score" else name): value for name, value in validation.items() if name != "offset"}
     return Card(
         name=planned.name,
         base=BaseWeights(model=planned.base.name, revision=planned.base.revision),
         method=planned.method.name,
         options=planned.options.model_dump(mode="json"),
-        training={key: value for key, value in train.model_dump(mode="json").items() if key not in ("method", "options", "qa")},
+        training={**told, "learning_rate": rate_of(train, planned.method)},
         parameters=sum(value.numel() for value in model.parameters() if value.requires_grad),
         data=Data(
             recipe=train.recipe,

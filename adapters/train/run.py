@@ -20,7 +20,7 @@ from adapters.data.build import Prepared
 from adapters.gate import Decision, decide, rank_of
 from adapters.method import METHODS, Method, Options, Route, read_options
 from adapters.train import request as requests
-from adapters.train.arguments import steps_of
+from adapters.train.arguments import rate_of, steps_of
 from adapters.train.estimate import Estimate
 from adapters.train.material import Data, batch_size, in_tokens, training_rows
 from adapters.train.record import best_validation, card_of, kept_curve
@@ -214,7 +214,7 @@ def _trainer(settings: Settings, planned: Plan, data: Data, judge: Judge, folder
     steps = steps_of(settings.train, len(data.rows), data.batch)
     model = _model(settings, planned, steps=steps)
     prepended = planned.method.prepended(model)
-    rate = settings.train.learning_rate or planned.method.learning_rate
+    rate = rate_of(settings.train, planned.method)
 
     def validate(trained: Any) -> dict[str, float]:
         said = readings(trained, data.tokenizer, data.questions, judge.score, progress=watch.progress)

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from adapters import store
 from adapters.attach import method_of
 from adapters.card import Card
+from adapters.method import METHODS
 from adapters.train.run import Plan, Stopped, estimated, train
 from adapters.train.trainer import COMPLETE, AdapterTrainer, latest_checkpoint
 from adapters.train.validate import Judge
@@ -64,6 +65,11 @@ def test_the_same_request_gives_the_same_weights_and_another_seed_others(planned
     again = run(*planned("again"))
     other = run(*planned("other", seed=1))
     assert one.sha256 == again.sha256 != other.sha256
+
+
+def test_a_card_says_the_rate_that_the_settings_left_to_the_method(planned: Make) -> None:
+    settings, plan = planned("rated", learning_rate=0.0)
+    assert run(settings, plan).training["learning_rate"] == METHODS.load("lora")().learning_rate
 
 
 @pytest.mark.parametrize("method", ["dora", "ia3", "prefix", "prompt", "bottleneck", "bitfit", "partial", "adalora"])
