@@ -218,6 +218,7 @@ def test_as_documents_and_names_on_the_corpus_page(tab: Wary, scene: Scene) -> N
         expect(page.locator("#corpus-view")).to_contain_text(f"{number:03}")
         tab.unharmed()
     page.locator("#corpus-parts").get_by_role("tab").nth(1).click()
+    expect(page.locator("#corpus-map figure")).to_be_visible()  # what is typed while a tab is being set up is lost
     for text in TEXTS[::9]:
         page.locator("#corpus-question").locator("input, textarea").fill(typed(text)[:900] or "x")
         page.locator("#corpus-find").click()
@@ -269,6 +270,7 @@ def test_typing_hostile_text_into_the_other_boxes_does_nothing(tab: Wary, scene:
     page = tab.page
     tab_of(page, 1).click()
     page.locator("#corpus-parts").get_by_role("tab").nth(2).click()
+    expect(page.locator("#corpus-sources")).not_to_be_empty()
     page.locator("#corpus-folder").locator("input, textarea").fill("/<img src=x onerror=window.hacked=1>")
     page.locator("#corpus-add-folder").click()
     expect(page.locator("#corpus-taken")).to_contain_text("onerror")

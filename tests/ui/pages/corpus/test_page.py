@@ -73,6 +73,7 @@ class Tab:
 
     def search(self, question: str) -> Any:
         self.part(1)
+        expect(self.page.locator("#corpus-hits")).not_to_be_empty()  # what is typed while a tab is being set up is lost
         box = self.page.locator("#corpus-question").locator("textarea, input").first
         box.fill(question)
         box.press("Enter")
@@ -172,6 +173,7 @@ def test_a_folder_of_this_machine_is_added_and_left_out_again(tab: Tab, tmp_path
     (tmp_path / "more").mkdir()
     page = tab.page
     tab.part(2)
+    expect(page.locator("#corpus-sources")).not_to_be_empty()
     field = page.locator("#corpus-folder").locator("textarea, input").first
     field.fill(str(tmp_path / "missing"))
     page.locator("#corpus-add-folder").click()
