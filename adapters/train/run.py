@@ -169,8 +169,7 @@ def _dtype(settings: Settings, planned: Plan) -> str:
     """What the base computes in: what this machine is fastest at and has room for; a training that goes on stays at what it began with."""
     import torch
 
-    from adapters.weights import bytes_in_bfloat16
-    from rag.models.precision import fastest
+    from rag.models.precision import bytes_in_bfloat16, fastest
 
     if begun := requests.dtype_of(settings.home, planned.name):
         return begun

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from rag.errors import ModelError
 from rag.generate.generator import Usage
 from rag.generate.stop import StopFilter
+from rag.models.precision import fastest, fits_in_float32
 from rag.progress import Progress, silent
 from rag.registry import Part, Registry
 from rag.types import Decoding, Message
@@ -148,13 +149,14 @@ class LocalGenerator:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         torch.set_num_threads(self._settings.cpu_threads)
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        dtype = fastest(device) if device == "cpu" and fits_in_float32(self._folder.path) else torch.bfloat16
         try:
             tokenizer = AutoTokenizer.from_pretrained(self._folder.path)
-            weights: Any = AutoModelForCausalLM.from_pretrained(self._folder.path, dtype=torch.bfloat16)
+            weights: Any = AutoModelForCausalLM.from_pretrained(self._folder.path, dtype=dtype)
         except (OSError, ValueError) as exc:
             reason = str(exc).splitlines()[0]
             raise ModelError(f"{self._folder.path} cannot be loaded: {reason}", "Check it: atlas models verify") from exc
-        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
         return tokenizer, weights.to(torch.device(device)).eval()
 
     @contextmanager

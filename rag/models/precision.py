@@ -1,14 +1,20 @@
 """In which precision this machine multiplies fastest: measured, as what a processor is able to and what it is quick at differ.
 
 A CPU with AMX multiplies bfloat16 about twice as fast as float32. One with AVX512-BF16 alone can be twice as slow at it
-(docs/log.md): its instructions say what it can do, not how fast the library does it.
+(docs/log.md): its instructions say what it can do, not how fast the library does it. One without AVX-512 takes eight times as long.
 """
 
 from __future__ import annotations
 
 import time
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+
+PROCESSOR = Path("/proc/cpuinfo")
+HEADROOM = 1.3
 
 SHAPE = (512, 896, 4864)
 """Tokens, inputs and outputs of the layer that is timed: the wide one of a model of 0.5 B."""
@@ -26,6 +32,34 @@ def fastest(device: str) -> Any:
     if device != "cpu":
         return torch.float32
     return torch.float32 if _seconds(torch.bfloat16) > CLEARLY * _seconds(torch.float32) else torch.bfloat16
+
+
+def of_server(folder: Path) -> Literal["bfloat16", "float32"]:
+    """What vLLM computes in on a CPU: float32 where bfloat16 is emulated (x86 without AVX-512) and half of the memory holds the weights.
+
+    By the processor's flags, not by a measurement: the same every time, so that a server that runs is found again.
+    """
+    wide = 2 * bytes_in_bfloat16(folder) * HEADROOM < psutil.virtual_memory().total / 2
+    return "float32" if _emulates_bfloat16() and wide else "bfloat16"
+
+
+def _emulates_bfloat16() -> bool:
+    """False where it cannot be told (not Linux, not x86)."""
+    try:
+        flags = next((line.split() for line in PROCESSOR.read_text(encoding="utf-8").splitlines() if line.startswith("flags")), [])
+    except OSError:
+        return False
+    return bool(flags) and "avx512f" not in flags
+
+
+def fits_in_float32(folder: Path) -> bool:
+    """Whether twice the size of the bfloat16 weights is free, with some headroom."""
+    return 2 * bytes_in_bfloat16(folder) * HEADROOM < psutil.virtual_memory().available
+
+
+def bytes_in_bfloat16(folder: Path) -> int:
+    """Of the weights, as they lie on the disk."""
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 
 
 @cache

@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from rag.models import precision
 from rag.models.folder import ModelFolder
 from rag.settings import Settings
 
@@ -56,7 +57,7 @@ def _arguments(settings: Settings, folder: ModelFolder) -> tuple[str, ...]:
     serve = settings.serve
     return (
         *("--model", str(folder.path.resolve()), "--served-model-name", settings.generate.model),
-        *("--host", serve.host, "--dtype", "bfloat16" if on_cpu() else "auto"),
+        *("--host", serve.host, "--dtype", precision.of_server(folder.path) if on_cpu() else "auto"),
         *("--max-model-len", str(serve.max_model_len), "--max-num-seqs", str(serve.max_num_seqs)),
         *("--enable-prefix-caching", "--generation-config", "vllm", "--disable-uvicorn-access-log"),
         *(_lora_arguments(settings) if takes_lora(settings) else ()),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 
@@ -26,3 +29,28 @@ def test_the_measurement_is_real_and_made_once() -> None:
 
 def test_a_device_without_bfloat16_computes_in_float32() -> None:
     assert precision.fastest("mps") == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("told", "chosen"),
+    [
+        ("processor: 0\nflags\t\t: fpu sse2 fma avx avx2\n", "float32"),
+        ("processor: 0\nflags\t\t: fpu avx2 avx512f avx512_bf16\n", "bfloat16"),
+        ("processor: 0\nFeatures\t: fp asimd bf16\n", "bfloat16"),
+        (None, "bfloat16"),
+    ],
+)
+def test_a_server_computes_in_float32_where_bfloat16_is_emulated(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, told: str | None, chosen: str
+) -> None:
+    monkeypatch.setattr(precision, "PROCESSOR", tmp_path / "cpuinfo")
+    if told is not None:
+        (tmp_path / "cpuinfo").write_text(told)
+    assert precision.of_server(tmp_path) == chosen
+
+
+def test_a_server_never_takes_more_than_half_of_the_memory_for_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(precision, "_emulates_bfloat16", lambda: True)
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    os.truncate(tmp_path / "model.safetensors", psutil.virtual_memory().total // 5)
+    assert precision.of_server(tmp_path) == "bfloat16"

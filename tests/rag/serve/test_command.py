@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from rag.models import precision
 from rag.models.folder import ModelFolder
+from rag.serve import command as serving
 from rag.serve.command import Command, command
 from rag.serve.log import KEEP, cause_of, new_log, stage_of
 from rag.settings import Settings
@@ -42,6 +44,14 @@ def test_adapters_at_run_time_are_for_this_machine_only(settings: Settings, host
 
 def test_further_arguments_come_last_so_that_they_win(settings: Settings) -> None:
     assert made(settings, args=("--max-model-len", "512")).arguments[-2:] == ("--max-model-len", "512")
+
+
+@pytest.mark.parametrize(("cpu", "dtype"), [(True, "float32"), (False, "auto")])
+def test_on_a_cpu_the_precision_is_the_processors(settings: Settings, monkeypatch: pytest.MonkeyPatch, cpu: bool, dtype: str) -> None:
+    monkeypatch.setattr(serving, "on_cpu", lambda: cpu)
+    monkeypatch.setattr(precision, "of_server", lambda folder: "float32")
+    arguments = made(settings).arguments
+    assert arguments[arguments.index("--dtype") + 1] == dtype
 
 
 def test_only_the_newest_logs_are_kept(tmp_path: Path) -> None:
