@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import gc
 import shutil
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +17,7 @@ from adapters.data.build import Prepared
 from adapters.gate import Decision, decide, rank_of
 from adapters.method import METHODS, Method, Options, Route, read_options
 from adapters.train import request as requests
+from adapters.train.alone import alone, interruptible
 from adapters.train.arguments import rate_of, steps_of
 from adapters.train.estimate import Estimate
 from adapters.train.material import Data, batch_size, in_tokens, training_rows
@@ -108,7 +106,7 @@ def _trained(settings: Settings, planned: Plan, assistant: Assistant, judge: Jud
 
     began = time.perf_counter()
     folder = requests.open_folder(settings.home, _request(settings, planned), fresh=fresh)
-    with _lock(folder), _interruptible() as stopping:
+    with alone(folder), interruptible() as stopping:
         share = planned.method.shares_prompts
         data = in_tokens(settings, planned.prepared, assistant, _tokenizer(planned), share=share, progress=progress)
         watch = Watch(planned.method, every=settings.train.checkpoint_seconds, tell=tell, progress=progress, stopping=stopping)
@@ -158,7 +156,8 @@ def _request(settings: Settings, planned: Plan) -> requests.Request:
         revision=planned.base.revision,
         method=planned.method.name,
         options=planned.options.model_dump(mode="json"),
-        settings={key: value for key, value in values.items() if key not in ("method", "options")},
+        settings={key: value for key, value in values.items() if key not in ("method", "options")}
+        | {"learning_rate": rate_of(settings.train, planned.method)},  # another version may have another rate for the method
         data=planned.prepared.hash,
         template=template_hash(),
         dtype=_dtype(settings, planned),
@@ -298,34 +297,3 @@ def _cast(model: Any, dtype: Any) -> None:
     for value in model.parameters():
         if value.requires_grad:
             value.data = value.data.to(dtype)
-
-
-@contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    from filelock import FileLock, Timeout
-
-    try:
-        with FileLock(folder.parent / f".{folder.name}.lock", timeout=0.1):
-            yield
-    except Timeout as exc:
-        raise UserError(f"The adapter '{folder.name}' is being trained by another process.", "Wait for it, or give --name.") from exc
-
-
-@contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
-    """The first Ctrl-C asks to stop after the present step, the second one interrupts. Only in the main thread there are signals."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def ask(*_: Any) -> None:
-        asked.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, ask)
-    try:
-        yield asked.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -144,6 +144,18 @@ def test_an_unfinished_training_of_another_request_is_not_overwritten(planned: M
     assert run(other, changed, fresh=True).seed == 5
 
 
+def test_a_version_with_another_rate_for_the_method_does_not_go_on_unasked(planned: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, plan = planned(learning_rate=0)
+    monkeypatch.setattr(AdapterTrainer, "training_step", _dies)
+    with pytest.raises(UserError, match="not enough memory"):
+        run(settings, plan)
+    monkeypatch.undo()
+    now = plan.method.learning_rate
+    monkeypatch.setattr(type(plan.method), "learning_rate", 2 * now)
+    with pytest.raises(UserError, match=rf"train.learning_rate \({now} then, {2 * now} now\)"):
+        run(settings, plan)
+
+
 def _dies(*_: Any, **__: Any) -> Any:
     raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 99 bytes.")
 
