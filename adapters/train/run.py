@@ -37,6 +37,8 @@ Tell = Callable[[str], None]
 BEST = "best"
 ROOM = 12
 """So many times the size of the base in bfloat16 must be free for a training in float32, its activations included."""
+TIGHT = 6
+"""The same where bfloat16 is emulated: an eighth of the speed is too high a price for half of the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +170,13 @@ def _dtype(settings: Settings, planned: Plan) -> str:
     """What the base computes in: what this machine is fastest at and has room for; a training that goes on stays at what it began with."""
     import torch
 
-    from rag.models.precision import bytes_in_bfloat16, fastest
+    from rag.models.precision import bytes_in_bfloat16, emulates_bfloat16, fastest
 
     if begun := requests.dtype_of(settings.home, planned.name):
         return begun
     torch.set_num_threads(settings.cpu_threads)
     chosen = fastest("cuda" if torch.cuda.is_available() else "cpu")
-    room = psutil.virtual_memory().available > ROOM * bytes_in_bfloat16(planned.base.path)
+    room = psutil.virtual_memory().available > (TIGHT if emulates_bfloat16() else ROOM) * bytes_in_bfloat16(planned.base.path)
     return str(chosen if room else torch.bfloat16).removeprefix("torch.")
 
 

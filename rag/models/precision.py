@@ -40,11 +40,11 @@ def of_server(folder: Path) -> Literal["bfloat16", "float32"]:
     By the processor's flags, not by a measurement: the same every time, so that a server that runs is found again.
     """
     wide = 2 * bytes_in_bfloat16(folder) * HEADROOM < psutil.virtual_memory().total / 2
-    return "float32" if _emulates_bfloat16() and wide else "bfloat16"
+    return "float32" if emulates_bfloat16() and wide else "bfloat16"
 
 
-def _emulates_bfloat16() -> bool:
-    """False where it cannot be told (not Linux, not x86)."""
+def emulates_bfloat16() -> bool:
+    """Whether this processor is x86 without AVX-512; False where that cannot be told (not Linux, not x86)."""
     try:
         flags = next((line.split() for line in PROCESSOR.read_text(encoding="utf-8").splitlines() if line.startswith("flags")), [])
     except OSError:

@@ -103,7 +103,7 @@ def real(folder: Path, home: Path) -> list[str]:
     models = [resolve(name, shared).path.parent for name in (shared.embed.model, shared.generate.model)]
     (folder / "home").mkdir(exist_ok=True)
     (folder / "home" / "models").symlink_to(models[0])
-    return ["serve.port=8960", "serve.kv_cache_gb=1"]
+    return ["serve.port=8960", "serve.kv_cache_gb=0.5"]
 
 
 @pytest.fixture(scope="module", params=["fakes", pytest.param("real", marks=REAL)])

@@ -50,7 +50,7 @@ def test_a_server_computes_in_float32_where_bfloat16_is_emulated(
 
 
 def test_a_server_never_takes_more_than_half_of_the_memory_for_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(precision, "_emulates_bfloat16", lambda: True)
+    monkeypatch.setattr(precision, "emulates_bfloat16", lambda: True)
     (tmp_path / "model.safetensors").write_bytes(b"")
     os.truncate(tmp_path / "model.safetensors", psutil.virtual_memory().total // 5)
     assert precision.of_server(tmp_path) == "bfloat16"

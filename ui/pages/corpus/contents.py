@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,8 @@ class Here:
     piece: int = 0
     chosen: int = -1
     found: hits.Asked | None = None
+    searching: int = 0
+    """Searches under way: they will say what was found, and where it lies."""
     job: str = ""
     seen: str = ""
     """Live version and state of the rebuild at the last look."""
@@ -57,7 +59,8 @@ class Contents:
         self.reading = Reading(settings)
 
     def parts(self, here: Here, words: Words) -> Sequence[Any]:
-        """What the open part shows; the others are left as they are until they are opened."""
+        """What the open part shows; the others are left as they are until they are opened, and so is what a search changes meanwhile."""
+        now = replace(here)
         made: dict[Part, Sequence[Callable[[Here, Words], str]]] = {
             "documents": (self.listing, self.view),
             "search": (self.hits, self.map),
@@ -67,8 +70,10 @@ class Contents:
         }
         shown: list[Any] = []
         for part in PARTS:
-            opened = made[part] if part == here.part else ()
-            shown += [guarded(partial(make, here, words), words.code) for make in opened] or [gr.skip()] * PIECES[part]
+            opened = made[part] if part == now.part else ()
+            drawn = [guarded(partial(make, now, words), words.code) for make in opened]
+            overtaken = part == "search" and (here.searching or here.found is not now.found)
+            shown += [gr.skip()] * PIECES[part] if overtaken or not drawn else drawn
         return shown
 
     def summary(self, words: Words) -> str:

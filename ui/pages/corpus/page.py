@@ -147,14 +147,17 @@ class CorpusPage:
         if not question:
             yield [gr.skip(), gr.skip()]
             return
-        yield [f'<p class="soft" role="status">{safe(words.searching)} …</p>', gr.skip()]
+        here.searching += 1
         try:
-            here.found = await asyncio.to_thread(lambda: hits.search(self.desk.assistant.retriever, question))
+            yield [f'<p class="soft" role="status">{safe(words.searching)} …</p>', gr.skip()]
+            try:
+                here.found, wrong = await asyncio.to_thread(lambda: hits.search(self.desk.assistant.retriever, question)), ""
+            except UserError as exc:
+                here.found, wrong = None, note(in_words(exc, words.code), "bad")
             drawn = partial(self.shows.map, here, words)
-            yield await asyncio.to_thread(lambda: [self.shows.hits(here, words), guarded(drawn, words.code)])
-        except UserError as exc:
-            here.found = None
-            yield [note(in_words(exc, words.code), "bad"), gr.skip()]
+            yield await asyncio.to_thread(lambda: [wrong or self.shows.hits(here, words), guarded(drawn, words.code)])
+        finally:
+            here.searching -= 1
 
     # Changing
 

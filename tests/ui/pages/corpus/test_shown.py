@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 from hypothesis import given
@@ -24,6 +25,7 @@ from rag.retrieve.retriever import open_retriever
 from rag.settings import Settings
 from tests.ui.stage import QUESTION, corpus_settings
 from ui.pages.corpus import adding, documents, health, hits, plan, plots, shelf
+from ui.pages.corpus.contents import Contents, Here
 from ui.pages.corpus.reading import Opened, Reading
 from ui.pages.corpus.text import WORDS
 from ui.pages.corpus.words import Words
@@ -192,3 +194,21 @@ def test_how_long_ago_is_said_in_the_unit_a_person_would_use(minutes: int, said:
 def _as_it_was(settings: Settings) -> Iterator[None]:
     yield
     assert not (settings.home / sources.FILE).exists()
+
+
+def test_what_is_found_while_the_search_is_drawn_is_not_drawn_over(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look at the page may take longer than a search that began after it."""
+    shows, here = Contents(settings), Here(part="search")
+    asked = hits.search(open_retriever(settings), QUESTION)
+
+    def drawn(given: Here, words: Words) -> str:
+        here.found = asked
+        return str(given.found)
+
+    monkeypatch.setattr(shows, "hits", drawn)
+    skipped = shows.parts(here, EN)[2:4]
+    assert skipped == [gr.skip(), gr.skip()]
+    again = shows.parts(here, EN)[2:4]
+    assert again[0] == str(asked) and 'class="asked"' in again[1]
+    here.searching = 1
+    assert shows.parts(here, EN)[2:4] == skipped
