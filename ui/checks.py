@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from rag.errors import UserError
+from rag.models.precision import flags
 from rag.settings import Settings
 
 LOCK = Path(__file__).resolve().parents[1] / "requirements.lock"
@@ -61,15 +62,14 @@ def installation(_: Settings) -> Iterator[Finding]:
 
 
 def processor(settings: Settings) -> Iterator[Finding]:
-    cpuinfo = Path("/proc/cpuinfo")
-    flags = set(cpuinfo.read_text(encoding="utf-8").split()) if cpuinfo.is_file() else set()
-    fast = sorted(flags & {"amx_bf16", "avx512_bf16", "bf16"})
+    known = flags()
+    fast = sorted(known & {"amx_bf16", "avx512_bf16", "bf16"})
     cores = f"{settings.cpu_threads} threads of {os.cpu_count()}"
     if fast:
         yield Finding("ok", f"CPU: {cores}, bfloat16 in hardware ({', '.join(fast)})")
-    elif "avx2" in flags or "asimd" in flags:
+    elif "avx2" in known or "asimd" in known:
         yield Finding("warn", f"CPU: {cores}, no bfloat16 instructions: models run, but slower.", "Try --profile tiny if it is too slow.")
-    elif flags:
+    elif known:
         yield Finding(
             "fail", "This CPU has neither AVX2 nor NEON, which vLLM needs.", "Use --set generate.backend=transformers, or another machine."
         )

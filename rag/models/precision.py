@@ -44,12 +44,18 @@ def of_server(folder: Path) -> Literal["bfloat16", "float32"]:
 
 
 def emulates_bfloat16() -> bool:
-    """Whether this processor is x86 without AVX-512; False where that cannot be told (not Linux, not x86)."""
+    """Whether this processor is x86 without AVX-512; False where that cannot be told."""
+    known = flags()
+    return "sse2" in known and "avx512f" not in known
+
+
+def flags() -> frozenset[str]:
+    """What the processor says it can do, by Linux's names; empty on other systems."""
     try:
-        flags = next((line.split() for line in PROCESSOR.read_text(encoding="utf-8").splitlines() if line.startswith("flags")), [])
+        lines = PROCESSOR.read_text(encoding="utf-8").splitlines()
     except OSError:
-        return False
-    return bool(flags) and "avx512f" not in flags
+        return frozenset()
+    return frozenset(next((line.split() for line in lines if line.startswith(("flags", "Features"))), ()))
 
 
 def fits_in_float32(folder: Path) -> bool:

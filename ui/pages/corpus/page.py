@@ -150,10 +150,12 @@ class CorpusPage:
         here.searching += 1
         try:
             yield [f'<p class="soft" role="status">{safe(words.searching)} …</p>', gr.skip()]
+            wrong = ""
             try:
-                here.found, wrong = await asyncio.to_thread(lambda: hits.search(self.desk.assistant.retriever, question)), ""
+                here.found = await asyncio.to_thread(lambda: hits.search(self.desk.assistant.retriever, question))
             except UserError as exc:
-                here.found, wrong = None, note(in_words(exc, words.code), "bad")
+                here.found = None
+                wrong = note(in_words(exc, words.code), "bad")
             drawn = partial(self.shows.map, here, words)
             yield await asyncio.to_thread(lambda: [wrong or self.shows.hits(here, words), guarded(drawn, words.code)])
         finally:
