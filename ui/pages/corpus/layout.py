@@ -27,6 +27,11 @@ watch("value", () => requestAnimationFrame(bring));
 """
 """A chosen chunk is brought into view; where list and text are below each other, so is the text."""
 PARTS: tuple[Part, ...] = get_args(Part)
+LOOK = """(...given) => {
+  const open = (tabs) => document.querySelector(`${tabs} [role=tab][aria-selected=true]`)?.dataset.tabId ?? '';
+  return [...given.slice(0, -1), `${open('#pages')} ${open('#corpus-parts')}`];
+}"""
+"""As `ui.pages.page.OPEN`, with the part of this page after a space: events of its tabs do not tell it either."""
 
 
 class Layout:

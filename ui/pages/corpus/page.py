@@ -22,10 +22,10 @@ from ui.jobs.record import BUSY
 from ui.messages.translation import in_words
 from ui.pages.corpus import adding, hits, uploads
 from ui.pages.corpus.contents import Contents, Here, guarded
-from ui.pages.corpus.layout import LONGEST, Layout
+from ui.pages.corpus.layout import LONGEST, LOOK, PARTS, Layout
 from ui.pages.corpus.markup import note, safe
 from ui.pages.corpus.text import WORDS, Part, Words
-from ui.pages.page import OPEN, look_again
+from ui.pages.page import look_again
 
 if TYPE_CHECKING:
     from ui.chat.text import Language
@@ -65,7 +65,7 @@ class CorpusPage:
         shell.opened(self.name)(self._open, me, everything, trigger_mode="always_last", **STILL)
         for part, tab in on.tab.items():
             tab.select(partial(self._turn, part), me, self._contents(), trigger_mode="always_last", **STILL)
-        on.timer.tick(self._tick, [*me, shell.open], everything, js=OPEN, **STILL)
+        on.timer.tick(self._tick, [*me, shell.open], everything, js=LOOK, **STILL)
         on.rebuild.click(self._rebuild, me, [on.told, *everything], **STILL)
         on.cancel.click(self._cancel, me, [on.told, *everything], **STILL)
         on.filter.input(self._filter, [*me, on.filter], [on.listing], trigger_mode="always_last", **STILL)
@@ -164,16 +164,22 @@ class CorpusPage:
     # Changing
 
     async def _tick(self, session: Session, here: Here, shown: str) -> list[Any]:
-        """The rebuild's card; and everything, when another version is live, the rebuild has ended or the language is another."""
+        """The rebuild's card; and everything, when another version is live, the rebuild has ended, or language or part are others.
+
+        `shown`: see `LOOK`.
+        """
+        page, _, part = shown.partition(" ")
 
         def look() -> list[Any]:
             job = self._job(here)
             busy = job is not None and job.state in BUSY
             now = f"{versions.live(versions.folder_of(self.settings))} {job.id if job else ''} {busy} {session.language}"
-            if shown != self.name or (now == here.seen and not busy):
+            open_part = next((each for each in PARTS if each == part), here.part)
+            moved = open_part != here.part
+            if page != self.name or (now == here.seen and not busy and not moved):
                 return [*[gr.skip()] * 4, look_again(busy), *[gr.skip()] * len(self._contents())]
-            here.seen = now
-            return self._everything(session, here, contents=not busy)
+            here.seen, here.part = now, open_part
+            return self._everything(session, here, contents=not busy or moved)
 
         return await asyncio.to_thread(look)
 

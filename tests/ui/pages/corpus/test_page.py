@@ -17,6 +17,7 @@ from rag.settings import Settings
 from tests.ui.stage import QUESTION, Teller, corpus_settings
 from ui.chat.serve import serve
 from ui.jobs.jobs import Jobs
+from ui.pages.corpus.layout import LOOK
 from ui.pages.corpus.page import CorpusPage
 from ui.pages.corpus.text import WORDS
 from ui.pages.page import Desk
@@ -199,6 +200,12 @@ def test_everything_speaks_the_language_of_the_switch(tab: Tab) -> None:
         expect(page.locator("#page-corpus")).to_contain_text(words)
     tab.search(QUESTION)
     expect(page.locator("#corpus-hits")).to_contain_text(RU.meaning)
+
+
+def test_the_part_that_is_open_is_told_by_the_browser(tab: Tab) -> None:
+    tab.part(1)
+    expect(tab.page.locator("#corpus-map figure")).to_be_visible()
+    assert tab.page.evaluate(f"({LOOK})('a', 'b')") == ["a", "corpus search"]
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from dataclasses import fields, replace
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rag.assistant import Assistant
 from rag.embed.embedder import open_embedder
 from rag.index import report, sources, versions
 from rag.index.build import build
@@ -23,12 +25,16 @@ from rag.ingest.duplicates import Duplicate
 from rag.ingest.files import Problem
 from rag.retrieve.retriever import open_retriever
 from rag.settings import Settings
-from tests.ui.stage import QUESTION, corpus_settings
+from tests.ui.stage import QUESTION, Teller, corpus_settings
+from ui.chat.session import Session
+from ui.jobs.jobs import Jobs
 from ui.pages.corpus import adding, documents, health, hits, plan, plots, shelf
 from ui.pages.corpus.contents import Contents, Here
+from ui.pages.corpus.page import CorpusPage
 from ui.pages.corpus.reading import Opened, Reading
 from ui.pages.corpus.text import WORDS
 from ui.pages.corpus.words import Words
+from ui.pages.page import Desk
 
 EN, RU = WORDS["en"], WORDS["ru"]
 TAGS = {
@@ -212,3 +218,27 @@ def test_what_is_found_while_the_search_is_drawn_is_not_drawn_over(settings: Set
     assert again[0] == str(asked) and 'class="asked"' in again[1]
     here.searching = 1
     assert shows.parts(here, EN)[2:4] == skipped
+
+
+def test_what_the_browser_shows_is_drawn_whatever_event_of_a_tab_came_last(settings: Settings) -> None:
+    """Gradio fires one for the first tab when labels change: with a language set meanwhile, the hits stayed in the other one."""
+    jobs = Jobs(settings)
+    page = CorpusPage(Desk(settings, Assistant(settings, Teller()), jobs))
+    with gr.Blocks():
+        page.build("en")
+    here, session = Here(), Session(language="ru")
+
+    def look(shown: str) -> list[bool]:
+        """Whether listing, view, hits and map are drawn."""
+        return [each != gr.skip() for each in asyncio.run(page._tick(session, here, shown))[5:9]]
+
+    assert look("corpus documents") == [True, True, False, False]
+    assert look("corpus documents") == [False] * 4
+    assert look("corpus search") == [False, False, True, True] and here.part == "search"
+    assert look("corpus search") == [False] * 4
+    here.part = "documents"  # as such an event leaves it
+    assert look("corpus search") == [False, False, True, True]
+    here.part = "documents"
+    assert look("compare search") == [False] * 4
+    assert look("corpus search") == [False, False, True, True]
+    jobs.close()
