@@ -14,6 +14,7 @@ from adapters.attach import method_of
 from adapters.card import Card, Reference
 from adapters.card import check as check_card
 from adapters.store import Stored, find
+from adapters.train.memory import release
 from adapters.weights import open_weights
 from rag.errors import ModelError
 from rag.models import manifest
@@ -97,17 +98,21 @@ def _make(place: Path, stored: Stored, card: Card, base: ModelFolder, settings: 
         step(STEPS)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+        release()  # for the server that is started next
 
 
 def _write(folder: Path, stored: Stored, card: Card, base: ModelFolder, step: Any) -> Reference:
-    """Save the merged model in bfloat16 beside the base's other files; returns what base and unmerged adapter say."""
+    """Save the merged model in bfloat16 beside the base's other files; returns what base and unmerged adapter say.
+
+    That stands in the card of what was trained here: reading it again would take a minute.
+    """
     import torch
 
     method = method_of(card)
     # Added in float32 and rounded once: in bfloat16 a small update would partly vanish in the rounding of the large weight.
     model, tokenizer = open_weights(base.path, exact=True)
     adapted = method.load(model, stored.folder).eval()
-    expected = said.reference(adapted, method, tokenizer)
+    expected = canary.in_card(card) or said.reference(adapted, method, tokenizer)
     step(1)
     merged = method.merge(adapted).to(torch.bfloat16)
     merged.config.dtype = torch.bfloat16

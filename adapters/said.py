@@ -72,11 +72,11 @@ def read_model(model: Any, tokenizer: Any, *, progress: Progress = silent) -> tu
         spoken = [{"role": message.role, "content": message.content} for message in messages]
         given = tokenizer.apply_chat_template(spoken, add_generation_prompt=True, return_tensors="pt", return_dict=True).to(model.device)
         with torch.inference_mode():
-            scores = torch.log_softmax(model(**given).logits[0, -1].float(), dim=-1)
-            written = model.generate(**given, **GREEDY)
+            written = model.generate(**given, **GREEDY, output_logits=True, return_dict_in_generate=True)
+        scores = torch.log_softmax(written.logits[0][0].float(), dim=-1)
         top = scores.topk(min(TOP, len(scores)))
         likeliest = {int(token): float(score) for token, score in zip(top.indices, top.values, strict=True)}
-        text = tokenizer.decode(written[0, given["input_ids"].shape[1] :], skip_special_tokens=True)
+        text = tokenizer.decode(written.sequences[0, given["input_ids"].shape[1] :], skip_special_tokens=True)
         found.append(Said(text=text, top=likeliest))
     progress("canary prompts", len(found), len(prompts()))
     return tuple(found)

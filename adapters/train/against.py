@@ -61,13 +61,13 @@ def against_trl(
     from adapters.train.validate import mean_loss
 
     torch.set_num_threads(threads)
-    memory.keep_freed()  # both sides
-    before = mean_loss(_model(base, torch.bfloat16), held)
-    rows = _mixed(bunched(encoded, longest=LONGEST, most=batch))
-    ours = _timed("ours", _our_trainer(base, rows), [_counted(row) for row in rows], held, progress)
-    steps = [encoded[start : start + batch] for start in range(0, len(encoded), batch)]
-    counted = [(len(step), sum(len(each.ids) for each in step)) for step in steps]
-    return Comparison(ours, _timed("TRL", _trl_trainer(base, encoded, batch), counted, held, progress), before)
+    with memory.of_training():  # both sides
+        before = mean_loss(_model(base, torch.bfloat16), held)
+        rows = _mixed(bunched(encoded, longest=LONGEST, most=batch))
+        ours = _timed("ours", _our_trainer(base, rows), [_counted(row) for row in rows], held, progress)
+        steps = [encoded[start : start + batch] for start in range(0, len(encoded), batch)]
+        counted = [(len(step), sum(len(each.ids) for each in step)) for step in steps]
+        return Comparison(ours, _timed("TRL", _trl_trainer(base, encoded, batch), counted, held, progress), before)
 
 
 def _counted(row: Bunch) -> tuple[int, int]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import psutil
 
@@ -13,20 +15,46 @@ from rag.errors import UserError
 
 TRIM_THRESHOLD, MMAP_MAX = -1, -4
 """Parameters of glibc's mallopt(3)."""
+DEFAULTS = ((MMAP_MAX, 65536), (TRIM_THRESHOLD, 128 * 1024))
 LEAST = 0.3
 """Share of the machine's memory that stays available: below it what is kept is given back."""
+EXPENDABLE = Path("/proc/self/oom_score_adj")
+FIRST = 600
+"""Above the 300 of a browser's tabs: a training goes on from its last checkpoint, a tab or a model server does not."""
 
 
-def keep_freed() -> None:
-    """From now on this process keeps the memory that it frees, for its next step.
+@contextmanager
+def of_training() -> Iterator[None]:
+    """A training's ways with memory, until the block ends: it keeps what it frees, and Linux ends it first when memory runs out.
 
     Left to itself, glibc fetches every large tensor from the system and gives it back, gigabytes in each step; where touching a new
     page is slow (in a virtual machine) that takes more than half of the time of a training (docs/log.md). Does nothing elsewhere.
     """
+    usual = _expendable(FIRST)
+    _mallopt((MMAP_MAX, 0), (TRIM_THRESHOLD, -1))
+    try:
+        yield
+    finally:  # what comes next, a server for the adapter, needs it
+        _mallopt(*DEFAULTS)
+        release()
+        _expendable(usual)
+
+
+def _mallopt(*values: tuple[int, int]) -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
-        mallopt(MMAP_MAX, 0)
-        mallopt(TRIM_THRESHOLD, -1)
+        for parameter, value in values:
+            mallopt(parameter, value)
+
+
+def _expendable(score: int | None) -> int | None:
+    """How early Linux is to end this process when memory runs out (proc(5), oom_score_adj); returns what it was, None where unknown."""
+    with suppress(OSError, ValueError):
+        was = int(EXPENDABLE.read_text())
+        if score is not None:
+            EXPENDABLE.write_text(str(score))
+        return was
+    return None
 
 
 def give_back(*, least: float = LEAST) -> None:
@@ -38,6 +66,12 @@ def give_back(*, least: float = LEAST) -> None:
     memory = psutil.virtual_memory()
     if trim is not None and memory.available < least * memory.total:
         trim(0)
+
+
+def release() -> None:
+    """Return to the system what models that are used no more have left: they hold themselves in cycles, and glibc keeps their place."""
+    gc.collect()
+    give_back(least=1.0)
 
 
 @contextmanager

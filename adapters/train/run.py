@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import shutil
 import time
 from collections.abc import Callable
@@ -94,13 +93,8 @@ def train(
     """
     from adapters.train import memory
 
-    memory.keep_freed()
-    try:
-        with memory.explained():
-            return _trained(settings, planned, assistant, judge, fresh=fresh, tell=tell, progress=progress)
-    finally:  # what comes next, a server for the adapter, needs it
-        gc.collect()
-        memory.give_back(least=1.0)
+    with memory.of_training(), memory.explained():
+        return _trained(settings, planned, assistant, judge, fresh=fresh, tell=tell, progress=progress)
 
 
 def _trained(settings: Settings, planned: Plan, assistant: Assistant, judge: Judge, *, fresh: bool, tell: Tell, progress: Progress) -> Card:
@@ -130,8 +124,7 @@ def estimated(settings: Settings, planned: Plan, *, progress: Progress = silent)
     from adapters.train.estimate import estimate
     from adapters.train.fused import fused
 
-    memory.keep_freed()
-    with memory.explained():
+    with memory.of_training(), memory.explained():
         share = planned.method.shares_prompts
         rows = training_rows(settings, planned.prepared.train, _tokenizer(planned), share=share, progress=progress)
         batch = batch_size(settings, rows)

@@ -42,7 +42,7 @@ def train(  # noqa: PLR0913  (options of a command)
     """Train an adapter on QA pairs and retrieved passages.
 
     Kill it or press Ctrl-C whenever you like: the same command goes on from the last checkpoint. Everything else is set in
-    [train] of atlas.toml, or for once: atlas --set train.epochs=3 train --option r=8
+    section train of atlas.toml, or for once: atlas --set train.epochs=3 train --option r=8
     """
     from adapters.train.run import estimated
 

@@ -226,7 +226,7 @@ class Jobs:
             self._end(held, "done", code, at=at)
         else:
             said = trail.error_of(trail.last_lines(held.folder / OUTPUT))
-            killed = f"It was killed (signal {-code})." if code is not None and code < 0 else "" if written else "It was killed."
+            killed = _killed(code) if written else "It was killed."
             self._end(
                 held, "failed", code, "\n".join(filter(None, [said, killed])) or f"It ended with code {code} and said nothing.", at=at
             )
@@ -290,6 +290,15 @@ def _environment(progress: Path) -> dict[str, str]:
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     ours = {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", "NO_COLOR": "1", "ATLAS_PROGRESS_FILE": str(progress)}
     return {key: value for key, value in kept.items() if key not in COLOURS} | ours
+
+
+def _killed(code: int | None) -> str:
+    """Empty where the command ended by itself. Linux sends signal 9 when memory runs out, and says so nowhere else."""
+    if code is None or code >= 0:
+        return ""
+    if code == -signal.SIGKILL:
+        return "It was killed (signal 9): if nobody did that, memory ran out. Close other programs and start it again."
+    return f"It was killed (signal {-code})."
 
 
 def _signal(job: Record, number: signal.Signals, *, group: bool = False) -> None:

@@ -11,16 +11,20 @@ from adapters.train import memory
 from rag.errors import UserError
 
 FAULTS = """
-import resource, sys
+import contextlib, resource, sys
 import torch
 from adapters.train import memory
-if sys.argv[1] == "kept":
-    memory.keep_freed()
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     step = [torch.ones(10_000_000) for _ in range(4)]
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-print(min([faults() for _ in range(10)][5:]))
+with memory.of_training() if sys.argv[1] == "training" else contextlib.nullcontext():
+    if sys.argv[1] != "after":
+        print(min([faults() for _ in range(10)][5:]))
+if sys.argv[1] == "after":
+    with memory.of_training():
+        faults()
+    print(min([faults() for _ in range(10)][5:]))
 """
 PAGES = 4 * 10_000_000 * 4 // 4096
 
@@ -31,24 +35,25 @@ def test_a_step_touches_the_memory_of_the_step_before() -> None:
     def fewest(how: str) -> int:
         return int(subprocess.run([sys.executable, "-c", FAULTS, how], capture_output=True, text=True, check=True).stdout)
 
-    assert fewest("kept") < PAGES // 10
-    assert fewest("left") > PAGES // 2
+    assert fewest("training") < PAGES // 10
+    assert fewest("never") > PAGES // 2
+    assert fewest("after") > PAGES // 2
 
 
 SHORT = """
 import psutil, torch
 from adapters.train import memory
-memory.keep_freed()
 def held():
     return psutil.Process().memory_info().rss
-before = held()
-step = [torch.ones(10_000_000) for _ in range(4)]
-last = torch.ones(10)
-del step
-memory.give_back(least=0.0)
-kept = held() - before
-memory.give_back(least=1.0)
-print(kept, held() - before)
+with memory.of_training():
+    before = held()
+    step = [torch.ones(10_000_000) for _ in range(4)]
+    last = torch.ones(10)
+    del step
+    memory.give_back(least=0.0)
+    kept = held() - before
+    memory.give_back(least=1.0)
+    print(kept, held() - before)
 """
 
 
@@ -59,6 +64,14 @@ def test_what_is_kept_is_given_back_when_memory_gets_short() -> None:
     kept, left = map(int, said.split())
     assert kept > 150_000_000
     assert left < 50_000_000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux's own")
+def test_a_training_is_what_linux_ends_first_and_afterwards_no_longer() -> None:
+    usual = int(memory.EXPENDABLE.read_text())
+    with memory.of_training():
+        assert int(memory.EXPENDABLE.read_text()) == memory.FIRST > 300  # of Chromium's tabs
+    assert int(memory.EXPENDABLE.read_text()) == usual
 
 
 def test_running_out_is_one_line_with_a_way_out() -> None:

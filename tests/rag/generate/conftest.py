@@ -1,4 +1,4 @@
-"""What the tests of generation share: a tokenizer of words, a fake server, and one real vLLM for the whole session."""
+"""What the tests of generation share: a tokenizer of words, a fake server, and one real vLLM for all tests of a file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: the tests of the page need the memory
 def vllm_settings(smollm2: ModelFolder, tmp_path_factory: pytest.TempPathFactory, model_home: Path) -> Iterator[Settings]:
     """Settings whose managed server runs: the smallest model, started once; compiled graphs are kept in the home of the models."""
     home = tmp_path_factory.mktemp("vllm")

@@ -155,6 +155,16 @@ def test_a_job_that_does_not_stop_is_killed_with_its_group(make: Make, tmp_path:
     assert not psutil.wait_procs(children, timeout=5)[1]
 
 
+def test_a_command_that_something_else_kills_says_what_may_have_been_the_cause(make: Make, tmp_path: Path) -> None:
+    jobs = make()
+    job = jobs.start("train", "t", ["wait", str(tmp_path / "go")])
+    until(jobs, job.id, waits)
+    for child in psutil.Process(json.loads((job.folder / "job.json").read_text())["pid"]).children():
+        child.kill()
+    done = ended(jobs, job.id)
+    assert done.state == "failed" and "memory ran out" in done.problem
+
+
 def test_a_second_job_of_a_kind_waits_and_starts_by_itself(make: Make, tmp_path: Path) -> None:
     jobs = make()
     first = jobs.start("train", "1", ["wait", str(tmp_path / "go")])
