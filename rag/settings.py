@@ -171,6 +171,9 @@ class Train(Section):
     )
     validation: float = Field(0.1, gt=0, lt=0.5, description="Share of the documents held back to choose the best checkpoint.")
     epochs: float = Field(1.5, gt=0, description="Passes over the data.")
+    minutes: float = Field(
+        20.0, ge=0, description="Minutes of training at most: on a slow machine only as many steps are done as fit. 0 = all, however long."
+    )
     validation_pairs: int = Field(32, ge=1, description="Held-back questions answered at each validation, at most.")
     learning_rate: float = Field(0.0, ge=0, description="Peak of AdamW's learning rate; 0 = the method's own.")
     warmup: float = Field(0.05, ge=0, lt=1, description="Share of the steps over which the learning rate rises; then it falls as a cosine.")

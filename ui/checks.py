@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import Literal
 
 from rag.errors import UserError
-from rag.models.precision import flags
+from rag.models.precision import emulates_bfloat16, flags, gigabytes_of_server
 from rag.settings import Settings
 
 LOCK = Path(__file__).resolve().parents[1] / "requirements.lock"
-KV_AND_PROGRAM_GB = 3.0
-"""Beside the weights: the serving process itself and its key-value cache at the default setting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ def memory(settings: Settings) -> Iterator[Finding]:
     import psutil
 
     free = psutil.virtual_memory().available / 2**30
-    needed = 2.0 if settings.generate.backend in ("openai", "scripted") else 2 * _weights_gb(settings) + KV_AND_PROGRAM_GB
+    needed = 2.0 if settings.generate.backend in ("openai", "scripted") else _server_gb(settings)
     what = f"{free:.1f} GiB of memory free, about {needed:.1f} wanted"
     yield Finding("ok", what) if free >= needed else Finding("warn", f"{what}.", "Close other programs, or use --profile tiny.")
 
@@ -176,6 +174,11 @@ def _answers(url: str) -> bool:
         return httpx.get(f"{url.rstrip('/')}/models", timeout=3.0).status_code in (200, 401, 403)
     except (httpx.HTTPError, httpx.InvalidURL, OSError):
         return False
+
+
+def _server_gb(settings: Settings) -> float:
+    precision: Literal["bfloat16", "float32"] = "float32" if emulates_bfloat16() else "bfloat16"
+    return gigabytes_of_server(_weights_gb(settings), settings.serve.kv_cache_gb, precision)
 
 
 def _weights_gb(settings: Settings) -> float:

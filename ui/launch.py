@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from rag.settings import Settings
 
 Tell = Callable[[str], None]
-ADAPTER_GB = 7.0
-"""What the second server took with the default model and serve.kv_cache_gb = 2 (docs/log.md)."""
 STAGES = ("models", "server", "adapters", "index", "calibration", "warming")
 
 
@@ -116,8 +114,8 @@ class Launch:
 
         if not self.settings.ui.adapters or self._stopped.is_set():
             return
-        if (free := psutil.virtual_memory().available / 1e9) < ADAPTER_GB:
-            self.tell(f"No adapter is loaded: {free:.1f} GB of memory are free, and a second model server takes up to {ADAPTER_GB:.0f} GB.")
+        if (free := psutil.virtual_memory().available / 1e9) < (needed := self._server_gb()):
+            self.tell(f"No adapter is loaded: {free:.1f} GB of memory are free, and a second model server takes up to {needed:.0f} GB.")
             return
         try:
             with self._stage("adapters"):
@@ -128,6 +126,13 @@ class Launch:
             return
         if found:
             self.tell(self._line("adapters", ", ".join(f"{each.route.adapter} ({each.route.way})" for each in found)))
+
+    def _server_gb(self) -> float:
+        from rag.models.folder import resolve
+        from rag.models.precision import bytes_in_bfloat16, gigabytes_of_server, of_server
+
+        base = resolve(self.settings.generate.model, self.settings).path
+        return gigabytes_of_server(bytes_in_bfloat16(base) / 1e9, self.settings.serve.kv_cache_gb, of_server(base))
 
     def _search(self) -> None:
         """Index, calibration, and the embedder's weights. An index that is there answers while it is brought up to date."""

@@ -44,7 +44,7 @@ def run(trial: Any, values: dict[str, Any], ground: Ground) -> float:
 
     `trial` is Optuna's. Raises optuna.TrialPruned, and what `adapters.train.run.train` raises.
     """
-    settings, name = applied(ground.settings, values), f"trial-{trial.number:03d}"
+    settings, name = applied(ground.settings, {**values, "minutes": 0.0}), f"trial-{trial.number:03d}"  # all of the same length
     watch = _Watch(trial, name, ground)
     if name in store.names(ground.work):  # killed between the end of the training and its entry in the study
         return _held_back(Card.read(store.find(name, ground.work).folder))

@@ -10,6 +10,9 @@ from typing import Any
 from adapters.method import Method
 from rag.settings import Train
 
+ROUNDING = 1e-6
+"""Of a step: epochs that stand for a whole number of steps give that number."""
+
 
 def rate_of(train: Train, method: Method) -> float:
     """The peak learning rate: what the settings say, or else the method's own."""
@@ -18,7 +21,7 @@ def rate_of(train: Train, method: Method) -> float:
 
 def steps_of(train: Train, rows: int, batch: int) -> int:
     """Optimizer steps of the whole training, of `batch` rows each."""
-    return max(1, math.ceil(train.epochs * math.ceil(rows / batch)))
+    return max(1, math.ceil(train.epochs * math.ceil(rows / batch) - ROUNDING))
 
 
 def arguments(train: Train, folder: Path, *, steps: int, batch: int, rate: float, mixed: bool) -> Any:

@@ -1,4 +1,4 @@
-"""How long a training will take and how much memory it needs, from two real steps on the real data."""
+"""How long a training will take and how much memory it needs, from a few real steps and answers on the real data."""
 
 from __future__ import annotations
 
@@ -10,17 +10,24 @@ import psutil
 import torch
 
 from adapters.method import Method, Model
+from adapters.train.arguments import steps_of
 from adapters.train.batches import answer_loss, collate, moved
 from adapters.train.bunches import Bunch
+from adapters.train.material import Data
+from adapters.train.validate import mean_loss, readings
+from rag.settings import Train
 
-VALIDATION_SHARE = 0.15
-"""Time for validations on top of the steps, as seen with the default settings."""
+ANSWERED = 2
+"""Held-back questions that are answered for the measurement."""
+SLOWEST = 1e10
+"""Operations a second that every machine reaches: what is short even at that rate needs no measurement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """`tokens` as computed, a prompt that examples share counted once; `seconds` of the whole training; `gigabytes` at most in this
-    process; `parameters` that are trained."""
+    """What a training will do. `tokens` as computed, a prompt that examples share counted once; `gigabytes` at most in this process;
+    `parameters` that are trained; `seconds` with its validations, within train.minutes; `whole_seconds` and `whole_steps` without that
+    limit."""
 
     examples: int
     tokens: int
@@ -29,10 +36,16 @@ class Estimate:
     tokens_per_second: float
     seconds: float
     gigabytes: float
+    whole_steps: int
+    whole_seconds: float
 
 
-def estimate(model: Model, method: Method, rows: Sequence[Bunch], *, batch: int, epochs: float) -> Estimate:
-    """Two steps on rows of middle length, one on the longest. The parameters keep their values."""
+def estimate(model: Model, method: Method, data: Data, train: Train) -> tuple[Estimate, Train]:
+    """The estimate and the settings as train.minutes leaves them: see `within`. The parameters keep their values.
+
+    Two steps on rows of middle length, one on the longest, a few held-back questions.
+    """
+    rows, batch = data.rows, data.batch
     order = sorted(rows, key=len)
     middle = order[len(order) // 2 : len(order) // 2 + batch] or order[-batch:]
     _step(model, method, middle)
@@ -45,15 +58,55 @@ def estimate(model: Model, method: Method, rows: Sequence[Bunch], *, batch: int,
     model.zero_grad()
     tokens = sum(len(each) for each in rows)
     states = 12 * trainable / 1e9  # gradient and the two moments of AdamW, in float32
-    return Estimate(
+    steps, validation = steps_of(train, len(rows), batch), _validation_seconds(model, method, data)
+    step = train.epochs * tokens / rate / steps
+    left = within(train, steps=steps, step=step, validation=validation)
+    taken = steps_of(left, len(rows), batch)
+    found = Estimate(
         examples=sum(len(each.branches) for each in rows),
         tokens=tokens,
-        steps=max(1, round(epochs * len(rows) / batch)),
+        steps=taken,
         parameters=trainable,
         tokens_per_second=rate,
-        seconds=epochs * tokens / rate * (1 + VALIDATION_SHARE),
+        seconds=taken * step + left.validations * validation,
         gigabytes=max(before, _resident()) + states,
+        whole_steps=steps,
+        whole_seconds=steps * step + train.validations * validation,
     )
+    return found, left
+
+
+def within(train: Train, *, steps: int, step: float, validation: float) -> Train:
+    """The settings with as many epochs as train.minutes leaves time for, at least one step; unchanged where all fits or it is 0.
+
+    `step`, `validation`: seconds that one takes. A training that is cut is validated once, at its end: it is less than it was meant
+    to be anyway, so no earlier state of it will be the best, and a slow machine pays minutes for each validation.
+    """
+    limit = 60 * train.minutes
+    if not limit or steps * step + train.validations * validation <= limit:
+        return train
+    fitting = min(steps, max(1, int((limit - validation) / step)))
+    return train.model_copy(update={"epochs": train.epochs * fitting / steps, "validations": 1})
+
+
+def surely_short(train: Train, data: Data, parameters: int) -> bool:
+    """Whether it fits into train.minutes on any machine, so that nothing has to be measured. `parameters` of the base."""
+    learned = 6 * train.epochs * sum(len(row) for row in data.rows)  # forward and backward, two operations a weight and token each
+    answered = 4 * train.validations * sum(len(question.prompt) for question in data.questions)
+    return not train.minutes or parameters * (learned + answered) / SLOWEST < 60 * train.minutes
+
+
+def _validation_seconds(model: Model, method: Method, data: Data) -> float:
+    asked = sorted(data.questions, key=lambda question: len(question.prompt))
+    held = sorted(data.held, key=lambda each: len(each.ids))
+    some = asked[len(asked) // 2 :][:ANSWERED]
+    if not some:
+        return 0.0
+    began = time.perf_counter()
+    readings(model, data.tokenizer, some, lambda pair, text: 0.0)
+    answered = time.perf_counter()
+    mean_loss(model, held[len(held) // 2 :][:1], prepended=method.prepended(model))
+    return len(asked) * (answered - began) / len(some) + len(held) * (time.perf_counter() - answered)
 
 
 def _step(model: Model, method: Method, rows: Sequence[Bunch]) -> None:

@@ -12,8 +12,9 @@ from rag.errors import UserError
 from rag.types import content_id
 
 FILE = "request.json"
-NEUTRAL = frozenset({"checkpoint_seconds", "leakage", "qa", "threads"})
-"""Settings that change nothing about the weights (the pairs are in the data's hash)."""
+LENGTH = "length.json"
+NEUTRAL = frozenset({"checkpoint_seconds", "leakage", "minutes", "qa", "threads"})
+"""Settings that change nothing about the weights, or no longer do once a training has begun (the pairs are in the data's hash)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,22 @@ def dtype_of(home: Path, name: str) -> str:
         return ""
 
 
+def length_of(folder: Path) -> dict[str, Any] | None:
+    """The settings that `keep_length` kept, for a training that goes on; None when it has not begun."""
+    try:
+        found = json.loads((folder / LENGTH).read_text(encoding="utf-8"))
+        return {"epochs": float(found["epochs"]), "validations": int(found["validations"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def keep_length(folder: Path, *, epochs: float, validations: int) -> dict[str, Any]:
+    """How long the training will be, decided once; returns the settings that say so."""
+    length = {"epochs": epochs, "validations": validations}
+    _write(folder / LENGTH, length)
+    return length
+
+
 def open_folder(home: Path, request: Request, *, fresh: bool) -> Path:
     """The training's folder, with this request in it. Raises UserError when it holds another unfinished training."""
     folder = folder_of(home, request.name)
@@ -67,10 +84,14 @@ def open_folder(home: Path, request: Request, *, fresh: bool) -> Path:
                 "Go on with the settings it was started with, give the new one another --name, or begin again: --fresh",
             )
     folder.mkdir(parents=True, exist_ok=True)
-    beside = folder / f".{FILE}"
-    beside.write_text(json.dumps(asdict(request), indent=1, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
-    beside.replace(found)
+    _write(found, asdict(request))
     return folder
+
+
+def _write(file: Path, values: dict[str, Any]) -> None:
+    beside = file.with_name(f".{file.name}")
+    beside.write_text(json.dumps(values, indent=1, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    beside.replace(file)
 
 
 def _words(differs: list[str], before: dict[str, Any], now: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from adapters.train import request as requests
 from adapters.train.alone import alone, interruptible
 from adapters.train.arguments import rate_of, steps_of
 from adapters.train.estimate import Estimate
-from adapters.train.material import Data, batch_size, in_tokens, training_rows
+from adapters.train.material import Data, in_tokens
 from adapters.train.record import best_validation, card_of, kept_curve
 from adapters.train.validate import Judge
 from rag.assistant import Assistant
@@ -27,7 +27,7 @@ from rag.context.prompt import template_hash
 from rag.errors import UserError
 from rag.models.folder import ModelFolder, resolve
 from rag.progress import Progress, silent
-from rag.settings import Settings
+from rag.settings import Settings, Train
 
 if TYPE_CHECKING:
     from adapters.card import Card
@@ -105,6 +105,7 @@ def _trained(settings: Settings, planned: Plan, assistant: Assistant, judge: Jud
     with alone(folder), interruptible() as stopping:
         share = planned.method.shares_prompts
         data = in_tokens(settings, planned.prepared, assistant, _tokenizer(planned), share=share, progress=progress)
+        settings = _in_time(settings, planned, data, folder, tell, progress)
         watch = Watch(planned.method, every=settings.train.checkpoint_seconds, tell=tell, progress=progress, stopping=stopping)
         trainer = _trainer(settings, planned, data, judge, folder, watch)
         _loop(trainer, folder, tell)
@@ -118,19 +119,53 @@ def _trained(settings: Settings, planned: Plan, assistant: Assistant, judge: Jud
     return card
 
 
-def estimated(settings: Settings, planned: Plan, *, progress: Progress = silent) -> Estimate:
+def estimated(settings: Settings, planned: Plan, assistant: Assistant, *, progress: Progress = silent) -> Estimate:
     """Time and memory, from a few real steps. Nothing is kept."""
     from adapters.train import memory
-    from adapters.train.estimate import estimate
-    from adapters.train.fused import fused
 
     with memory.of_training(), memory.explained():
         share = planned.method.shares_prompts
-        rows = training_rows(settings, planned.prepared.train, _tokenizer(planned), share=share, progress=progress)
-        batch = batch_size(settings, rows)
-        model = _model(settings, planned, steps=steps_of(settings.train, len(rows), batch))
-        with fused(model):
-            return estimate(model, planned.method, rows, batch=batch, epochs=settings.train.epochs)
+        data = in_tokens(settings, planned.prepared, assistant, _tokenizer(planned), share=share, progress=progress)
+        return _measured(settings, planned, data)[0]
+
+
+def _measured(settings: Settings, planned: Plan, data: Data) -> tuple[Estimate, Train]:
+    from adapters.train.estimate import estimate
+    from adapters.train.fused import fused
+
+    model = _model(settings, planned, steps=steps_of(settings.train, len(data.rows), data.batch))
+    with fused(model):
+        return estimate(model, planned.method, data, settings.train)
+
+
+def _in_time(settings: Settings, planned: Plan, data: Data, folder: Path, tell: Tell, progress: Progress) -> Settings:
+    """The settings with as many epochs as train.minutes leaves on this machine; a training that goes on keeps what it began with."""
+    from adapters.train.estimate import surely_short
+    from adapters.train.memory import release
+    from adapters.train.trainer import latest_checkpoint
+    from rag.models.precision import bytes_in_bfloat16
+
+    length = requests.length_of(folder)
+    if length is None:
+        train = settings.train
+        begun = latest_checkpoint(folder / "checkpoints") is not None  # by a version that knew no limit
+        if not begun and not surely_short(train, data, bytes_in_bfloat16(planned.base.path) // 2):
+            progress("measuring the speed", 0, 1)
+            found, train = _measured(settings, planned, data)
+            release()  # the model that was measured, before the one that learns
+            progress("measuring the speed", 1, 1)
+            if found.steps < found.whole_steps:
+                tell(cut_short(found, settings.train.minutes))
+        length = requests.keep_length(folder, epochs=train.epochs, validations=train.validations)
+    return settings.model_copy(update={"train": settings.train.model_copy(update=length)})
+
+
+def cut_short(found: Estimate, minutes: float) -> str:
+    """What train.minutes leaves, for a person."""
+    return (
+        f"All {found.whole_steps:,} steps would take about {found.whole_seconds / 60:.0f} minutes on this machine; train.minutes = "
+        f"{minutes:g} leaves {found.steps:,} of them. For all: --set train.minutes=0"
+    )
 
 
 def _routes(method: Method, options: Options, base: ModelFolder) -> tuple[Route, ...]:

@@ -15,6 +15,8 @@ import psutil
 
 PROCESSOR = Path("/proc/cpuinfo")
 HEADROOM = 1.3
+PROGRAM_GB = 4.0
+"""What a server of the default model took beside its weights and its cache: 7 GB in bfloat16, of them 2 of cache (docs/log.md)."""
 
 SHAPE = (512, 896, 4864)
 """Tokens, inputs and outputs of the layer that is timed: the wide one of a model of 0.5 B."""
@@ -41,6 +43,11 @@ def of_server(folder: Path) -> Literal["bfloat16", "float32"]:
     """
     wide = 2 * bytes_in_bfloat16(folder) * HEADROOM < psutil.virtual_memory().total / 2
     return "float32" if emulates_bfloat16() and wide else "bfloat16"
+
+
+def gigabytes_of_server(weights: float, kv_cache_gb: float, precision: Literal["bfloat16", "float32"]) -> float:
+    """What a vLLM server takes on a CPU when it starts, at most. `weights`: gigabytes in bfloat16."""
+    return weights * (2 if precision == "float32" else 1) + kv_cache_gb + PROGRAM_GB
 
 
 def emulates_bfloat16() -> bool:

@@ -14,6 +14,7 @@ from ui.session import loaded
 
 if TYPE_CHECKING:
     from adapters.card import Card
+    from adapters.train.estimate import Estimate
     from adapters.train.run import Plan
     from rag.assistant import Assistant
     from rag.qa import Pair
@@ -51,11 +52,11 @@ def train(  # noqa: PLR0913  (options of a command)
         assistant, planned = _planned(settings, name, held_back or [], show)
         _tell_plan(planned)
         if estimate:
-            found = estimated(settings, planned, progress=show)
+            found = estimated(settings, planned, assistant, progress=show)
         else:
             card = _trained(settings, planned, assistant, fresh=fresh, show=show)
     if estimate:
-        out.print(json.dumps(asdict(found)) if as_json else _sentence(found), markup=False)
+        out.print(json.dumps(asdict(found)) if as_json else _sentence(found, settings.train.minutes), markup=False)
         return
     out.print(card.model_dump_json() if as_json else _done(card), markup=False)
     if load:
@@ -131,11 +132,14 @@ def score(pair: Pair, text: str) -> float:
     return token_f1(without_markers(text), pair.answers, pair.language)
 
 
-def _sentence(found: Any) -> str:
-    return (
+def _sentence(found: Estimate, minutes: float) -> str:
+    from adapters.train.run import cut_short
+
+    said = (
         f"About {found.seconds / 60:.0f} minutes and {found.gigabytes:.1f} GB: {found.examples:,} examples, "
         f"{found.tokens:,} tokens, {found.steps:,} steps, {found.parameters:,} parameters, {found.tokens_per_second:.0f} tokens/s."
     )
+    return f"{said}\n{cut_short(found, minutes)}" if found.steps < found.whole_steps else said
 
 
 def _done(card: Card) -> str:

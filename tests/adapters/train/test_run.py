@@ -14,17 +14,19 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import adapters.train.run
 from adapters import store
 from adapters.attach import method_of
 from adapters.card import Card
 from adapters.method import METHODS
+from adapters.train.estimate import within
 from adapters.train.run import Plan, Stopped, estimated, train
 from adapters.train.trainer import COMPLETE, AdapterTrainer, latest_checkpoint
 from adapters.train.validate import Judge
 from rag.assistant import open_assistant
 from rag.errors import UserError
 from rag.qa import Pair
-from rag.settings import Settings
+from rag.settings import Settings, Train
 
 pytestmark = pytest.mark.slow
 
@@ -168,7 +170,48 @@ def test_a_loss_that_is_not_a_number_is_explained(planned: Make) -> None:
 
 def test_an_estimate_counts_tokens_and_changes_nothing(planned: Make) -> None:
     settings, plan = planned()
-    found = estimated(settings, plan)
+    found = estimated(settings, plan, open_assistant(settings))
     assert found.examples == 12 and found.steps > 0 and found.seconds > 0 and found.gigabytes > 0
+    assert found.steps == found.whole_steps and found.seconds == found.whole_seconds
     assert found.tokens > 12 * 50 and found.parameters > 0
     assert not (settings.home / "adapters").exists()
+
+
+def test_a_training_that_would_take_too_long_is_cut_and_its_card_gives_the_length(planned: Make) -> None:
+    settings, plan = planned(minutes=1e-5, epochs=40)
+    asked = estimated(settings, plan, open_assistant(settings))
+    assert asked.steps == 1 < asked.whole_steps and asked.seconds < asked.whole_seconds
+    said: list[str] = []
+    card = run(settings, plan, said)
+    assert card.training["validations"] == 1 and card.curve[-1].step == 1
+    assert card.training["epochs"] == pytest.approx(40 / asked.whole_steps)
+    assert any(f"All {asked.whole_steps:,} steps would take" in line and "train.minutes=0" in line for line in said)
+    again, plan = planned("again", minutes=0, epochs=card.training["epochs"], validations=1)
+    run(again, plan)
+    cut, whole = weights(settings, "small"), weights(again, "again")
+    assert cut.keys() == whole.keys() and all(torch.equal(cut[name], whole[name]) for name in cut)
+
+
+def test_a_training_that_goes_on_keeps_its_length_whatever_the_limit_is_then(planned: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, plan = planned(minutes=1e-5, epochs=40)
+    monkeypatch.setattr(adapters.train.run, "_loop", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(settings, plan)
+    monkeypatch.undo()
+    longer = settings.model_copy(update={"train": settings.train.model_copy(update={"minutes": 0.0})})
+    assert run(longer, plan).curve[-1].step == 1
+
+
+def interrupted(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("minutes", "epochs", "validations"),
+    [(0.0, 2.0, 3), (10.0, 2.0, 3), (6.0, 1.0, 1), (1.1, 0.02, 1), (0.01, 0.02, 1)],
+)
+def test_as_many_steps_as_fit_and_never_none(minutes: float, epochs: float, validations: int) -> None:
+    """100 steps of 6 s and three validations of 0 s, or one of 60 s, are 10 minutes."""
+    asked = Train.model_validate({"epochs": 2.0, "validations": 3, "minutes": minutes})
+    left = within(asked, steps=100, step=6.0, validation=0.0 if minutes in (0.0, 10.0) else 60.0)
+    assert left.epochs == pytest.approx(epochs) and left.validations == validations

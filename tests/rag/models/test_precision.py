@@ -54,3 +54,9 @@ def test_a_server_never_takes_more_than_half_of_the_memory_for_it(monkeypatch: p
     (tmp_path / "model.safetensors").write_bytes(b"")
     os.truncate(tmp_path / "model.safetensors", psutil.virtual_memory().total // 5)
     assert precision.of_server(tmp_path) == "bfloat16"
+
+
+def test_the_memory_of_a_server_is_that_of_its_weights_its_cache_and_the_program() -> None:
+    assert precision.gigabytes_of_server(1.0, 2.0, "bfloat16") == 7.0
+    assert precision.gigabytes_of_server(1.0, 2.0, "float32") == 8.0
+    assert precision.gigabytes_of_server(1.0, 0.5, "float32") == 6.5

@@ -125,6 +125,7 @@ class Words:
     steps: str
     speed: str
     estimate_done: str
+    estimate_cut: str
     choose_pairs: str
     choose_recipe: str
     not_option: str

@@ -110,9 +110,13 @@ def estimate(job: Job, words: Words) -> str:
         (words.speed, "tokens_per_second"),
     ]
     listed = facts((name, words.count(round(found[key]))) for name, key in rows if key in found)
+    cut = ""
+    if found.get("whole_steps", 0) > found.get("steps", 0):
+        whole = words.minutes.format(max(1, round(found["whole_seconds"] / 60)))
+        cut = paragraph(words.estimate_cut.format(words.count(round(found["whole_steps"])), whole))
     return Html(
         f'<article class="sheet estimate"><h3>{safe(words.estimate_title)}</h3><p class="big">{safe(head)}</p>{listed}'
-        f"{paragraph(words.estimate_done)}</article>"
+        f"{cut}{paragraph(words.estimate_done)}</article>"
     )
 
 

@@ -110,6 +110,9 @@ def test_an_estimate_is_read_from_what_the_command_printed() -> None:
     assert form.estimate_of(ended.lines) == numbers
     text = harmless(work.estimate(ended, EN)).text
     assert "About 19 minutes, 3.2 GB of memory" in text and "4\u202f399\u202f104" in text
+    assert "train.minutes" not in text
+    cut = numbers | {"whole_steps": numbers["steps"] + 383, "whole_seconds": 5700.0}
+    assert "ask for 443 steps. About 95 minutes" in harmless(work.estimate(replace(ended, lines=(json.dumps(cut),)), EN)).text
     assert form.estimate_of(("{broken", "no numbers")) is None and work.estimate(replace(ended, lines=()), EN) == ""
 
 
