@@ -28,6 +28,7 @@ class Form:
     examples: float | None
     epochs: float | None
     passages: float | None
+    minutes: float | None
     options: str = ""
     load: bool = True
 
@@ -53,7 +54,7 @@ def command(form: Form, settings: Settings, words: Words, *, allowed: Sequence[s
         problems.append(words.choose_pairs)
     if not form.recipes:
         problems.append(words.choose_recipe)
-    chosen = {"examples": form.examples, "epochs": form.epochs, "passages": form.passages}
+    chosen = {"examples": form.examples, "epochs": form.epochs, "passages": form.passages, "minutes": form.minutes}
     values = _numbers(chosen, settings, words, problems)
     if problems:
         raise SettingsError(problems)
@@ -125,7 +126,7 @@ def _numbers(chosen: Mapping[str, float | None], settings: Settings, words: Word
     """Those that [train] takes; whole numbers as such."""
     from pydantic import ValidationError
 
-    labels = {"examples": words.max_examples, "epochs": words.epochs, "passages": words.passages}
+    labels = {"examples": words.max_examples, "epochs": words.epochs, "passages": words.passages, "minutes": words.at_most}
     values = {key: int(value) if value is not None and float(value).is_integer() else value for key, value in chosen.items()}
     try:
         type(settings.train).model_validate({**settings.train.model_dump(), **values})

@@ -70,6 +70,7 @@ class Layout:
                 self.examples = gr.Number(train.examples, label=words.max_examples, precision=0, min_width=110, elem_id="train-examples")
                 self.epochs = gr.Number(train.epochs, label=words.epochs, step=0.5, min_width=110, elem_id="train-epochs")
                 self.passages = gr.Number(train.passages, label=words.passages, precision=0, min_width=110, elem_id="train-passages")
+                self.minutes = gr.Number(train.minutes, label=words.at_most, min_width=110, elem_id="train-minutes")
             self.options = gr.Textbox(
                 label=words.further, info=words.further_help, lines=1, max_lines=6, max_length=MOST_OPTIONS, elem_id="train-options"
             )
@@ -87,14 +88,15 @@ class Layout:
     def form(self) -> list[Any]:
         """The inputs of `ui.pages.adapters.form.Form`, in its order."""
         return [
-            self.name, self.files, self.recipes, self.method, self.examples, self.epochs, self.passages, self.options, self.load_after
+            self.name, self.files, self.recipes, self.method, self.examples, self.epochs, self.passages, self.minutes,
+            self.options, self.load_after,
         ]  # fmt: skip
 
     def worded(self) -> Sequence[Any]:
         return [
             self.head, self.shelf, self.load, self.ask, self.unload, self.merge, self.export, self.delete, self.yes, self.no, self.other,
             self.train_head, self.name, self.method, self.files, self.upload, self.recipes, self.examples, self.epochs, self.passages,
-            self.options, self.load_after, self.estimate, self.start, self.stop, self.unfinished, self.resume,
+            self.minutes, self.options, self.load_after, self.estimate, self.start, self.stop, self.unfinished, self.resume,
         ]  # fmt: skip
 
     def speak(self, words: Words) -> Sequence[Any]:
@@ -104,7 +106,7 @@ class Layout:
             train_head(words), gr.Textbox(label=words.name, info=words.name_help), gr.Dropdown(methods(words), label=words.method),
             gr.CheckboxGroup(label=words.pairs), gr.UploadButton(words.upload), gr.CheckboxGroup(recipes(words), label=words.recipe),
             gr.Number(label=words.max_examples), gr.Number(label=words.epochs), gr.Number(label=words.passages),
-            gr.Textbox(label=words.further, info=words.further_help), gr.Checkbox(label=words.load_after),
+            gr.Number(label=words.at_most), gr.Textbox(label=words.further, info=words.further_help), gr.Checkbox(label=words.load_after),
             *map(gr.Button, (words.estimate, words.start, words.stop)), gr.Dropdown(label=words.unfinished), gr.Button(words.resume),
         ]  # fmt: skip
 

@@ -101,6 +101,7 @@ class Words:
     max_examples: str
     epochs: str
     passages: str
+    at_most: str
     further: str
     further_help: str
     load_after: str

@@ -58,12 +58,23 @@ def qa(settings: Settings, tmp_path: Path) -> Path:
 
 
 def filled(qa: Path, /, **changed: Any) -> Form:
-    return replace(Form("Mine", [str(qa)], ["context", "text"], "lora", 100, 1.5, 2, "r=8 alpha=16", True), **changed)
+    return replace(Form("Mine", [str(qa)], ["context", "text"], "lora", 100, 1.5, 2, 30, "r=8 alpha=16", True), **changed)
 
 
 def test_a_form_becomes_the_command_a_person_would_type(settings: Settings, qa: Path) -> None:
     said = form.command(filled(qa), settings, EN, allowed=[str(qa)])
-    sets = ["--set", "train.examples=100", "--set", "train.epochs=1.5", "--set", "train.passages=2", "--set", "train.recipe=context+text"]
+    sets = [
+        "--set",
+        "train.examples=100",
+        "--set",
+        "train.epochs=1.5",
+        "--set",
+        "train.passages=2",
+        "--set",
+        "train.minutes=30",
+        "--set",
+        "train.recipe=context+text",
+    ]
     rest = ["train", "--name", "mine", "--method", "lora", "--qa", str(qa), "--option", "r=8", "--option", "alpha=16", "--load"]
     assert list(said) == [*sets, *rest]
     estimated = form.command(filled(qa, load=False), settings, EN, allowed=[str(qa)], estimate=True)
