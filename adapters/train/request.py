@@ -13,8 +13,8 @@ from rag.types import content_id
 
 FILE = "request.json"
 LENGTH = "length.json"
-NEUTRAL = frozenset({"checkpoint_seconds", "leakage", "minutes", "qa", "threads"})
-"""Settings that change nothing about the weights, or no longer do once a training has begun (the pairs are in the data's hash)."""
+NEUTRAL = frozenset({"checkpoint_seconds", "leakage", "qa", "threads"})
+"""Settings that change nothing about the weights (the pairs are in the data's hash)."""
 
 
 @dataclass(frozen=True, slots=True)

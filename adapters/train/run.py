@@ -142,14 +142,12 @@ def _in_time(settings: Settings, planned: Plan, data: Data, folder: Path, tell: 
     """The settings with as many epochs as train.minutes leaves on this machine; a training that goes on keeps what it began with."""
     from adapters.train.estimate import surely_short
     from adapters.train.memory import release
-    from adapters.train.trainer import latest_checkpoint
     from rag.models.precision import bytes_in_bfloat16
 
     length = requests.length_of(folder)
     if length is None:
         train = settings.train
-        begun = latest_checkpoint(folder / "checkpoints") is not None  # by a version that knew no limit
-        if not begun and not surely_short(train, data, bytes_in_bfloat16(planned.base.path) // 2):
+        if not surely_short(train, data, bytes_in_bfloat16(planned.base.path) // 2):
             progress("measuring the speed", 0, 1)
             found, train = _measured(settings, planned, data)
             release()  # the model that was measured, before the one that learns

@@ -192,14 +192,19 @@ def test_a_training_that_would_take_too_long_is_cut_and_its_card_gives_the_lengt
     assert cut.keys() == whole.keys() and all(torch.equal(cut[name], whole[name]) for name in cut)
 
 
-def test_a_training_that_goes_on_keeps_its_length_whatever_the_limit_is_then(planned: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_that_goes_on_keeps_its_length_and_another_limit_is_another_training(
+    planned: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings, plan = planned(minutes=1e-5, epochs=40)
     monkeypatch.setattr(adapters.train.run, "_loop", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(settings, plan)
     monkeypatch.undo()
     longer = settings.model_copy(update={"train": settings.train.model_copy(update={"minutes": 0.0})})
-    assert run(longer, plan).curve[-1].step == 1
+    with pytest.raises(UserError, match=r"train\.minutes \(1e-05 then, 0\.0 now\).*--fresh"):
+        run(longer, plan)
+    monkeypatch.setattr(adapters.train.run, "_measured", interrupted)  # it is not measured again
+    assert run(settings, plan).curve[-1].step == 1
 
 
 def interrupted(*_: Any) -> None:
