@@ -45,7 +45,7 @@ class Workbench:
         text = TEXTS[preferred("", self.language)]
         self.blocks: gr.Blocks = gr.Blocks(title=text.page_title, analytics_enabled=False, fill_width=True)
         with self.blocks:
-            self.session = gr.State(Session())
+            self.session = gr.State(Session(language=text.code, drawn=text.code))
             self.open = gr.Textbox(visible=False)
             self.spoken = {name: gr.State(0) for name in self.pages}
             with gr.Row(elem_id="top"):

@@ -127,7 +127,8 @@ class ComparePage:
         if session.editing:
             session.again()
             session.editing = False
-        number, language, first = len(session.turns), session.language, True
+        number, first = len(session.turns), True
+        session.drawn = session.language
         asked = session.ask(question, self.controls.keys(keys), self.backend, self.controls.how(*how))
         async with aclosing(asked) as pictures:
             async for turn in pictures:
@@ -136,7 +137,7 @@ class ComparePage:
                 begun = ["", _past(session.turns[:number], text), now, _show(False), _show(False), _show(True), _show(False), "", text.edit]
                 yield begun if first else [gr.skip(), gr.skip(), now, *[gr.skip()] * 6]
                 first = False
-        past, now = self._drawn(session) if session.language != language else [gr.skip(), gr.skip()]
+        past, now = self._drawn(session)
         yield [gr.skip(), past, now, gr.skip(), _show(True), _show(False), _show(bool(session.turns)), gr.skip(), gr.skip()]
 
     async def _again(self, session: Session, keys: list[str], *how: Any) -> AsyncGenerator[list[Any], None]:
@@ -150,6 +151,7 @@ class ComparePage:
         session.stop()
         session.turns.clear()
         session.editing = False
+        session.drawn = session.language
         text = TEXTS[session.language]
         return ["", "", _welcome(text), _show(True), _show(True), _show(False), _show(False), "", text.edit]
 
@@ -190,7 +192,8 @@ class ComparePage:
     async def _show(self, session: Session) -> list[Any]:
         """What has words and is not of the page but of the session, and what changes by itself.
 
-        While answers stream they draw themselves: a picture from here could be the older one and arrive last.
+        Answers draw themselves. A picture from here may arrive late, over one of a question that was asked since, so there is one only
+        when the language is another.
         """
         board = await self._board(session)  # before the turns are drawn: waiting would make them old
         text = TEXTS[session.language]
@@ -199,7 +202,10 @@ class ComparePage:
         return [*drawn, *editing, self.controls.choices(session.language), *board]
 
     def _drawn(self, session: Session) -> list[Any]:
-        """The turns before, and the last one."""
+        """The turns before, and the last one, unless the page has them in this language."""
+        if session.drawn == session.language:
+            return [gr.skip(), gr.skip()]
+        session.drawn = session.language
         text, turns = TEXTS[session.language], session.turns
         return [_past(turns[:-1], text), panes.turn(turns[-1], len(turns) - 1, text) if turns else _welcome(text)]
 

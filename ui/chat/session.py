@@ -65,13 +65,14 @@ class Backend:
 class Session:
     """The conversation of one browser tab. One question at a time; `stop` ends it wherever it is.
 
-    `spoken`: how often the language was set; `editing`: the next question replaces the last turn;
-    `board`: the votes are looked at.
+    `spoken`: how often the language was set; `drawn`: the language of the turns on the page;
+    `editing`: the next question replaces the last turn; `board`: the votes are looked at.
     """
 
     turns: list[Turn] = field(default_factory=list)
     language: Language = "en"
     spoken: int = 0
+    drawn: Language = "en"
     editing: bool = False
     board: bool = False
     _work: asyncio.Task[None] | None = None
