@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from eval.arms.arm import Arm
 from eval.journal import Frozen, Journal
 from eval.types import Case, Failure, Passage, Retrieval
 from rag.assistant import Assistant
-from rag.errors import ServerError, UserError
+from rag.errors import ServerError, TooSlow, UserError
 from rag.progress import Progress, silent
 from rag.types import Context
 
@@ -74,14 +75,16 @@ def plan(cases: Sequence[Case], arms: Sequence[Arm], retrievals: Mapping[str, Re
 
 
 async def run(asks: Sequence[Ask], journal: Journal, *, in_flight: int = IN_FLIGHT, progress: Progress = silent) -> None:
-    """Ask them all, at most `in_flight` at once. A UserError of one question is a failure of that question.
+    """Ask them all, at most `in_flight` at once. A UserError of one question is a failure of that question; one that the server was too
+    slow for is asked again with fewer at once, down to one: on a slow machine it is the others that it waited for.
 
     Raises ServerError after HOPELESS failures in a row. However it ends, what was answered is in the journal.
     """
-    work = _Work(iter(asks), len(asks), journal, progress)
+    at_once = min(in_flight, len(asks))
+    work = _Work(deque(asks), len(asks), journal, progress, at_once)
     progress("answering", 0, len(asks))
     syncing = asyncio.create_task(work.keep_synced())
-    workers = [asyncio.create_task(work.work()) for _ in range(min(in_flight, len(asks)))]
+    workers = [asyncio.create_task(work.work()) for _ in range(at_once)]
     try:
         await asyncio.gather(*workers)
     finally:
@@ -95,25 +98,38 @@ async def run(asks: Sequence[Ask], journal: Journal, *, in_flight: int = IN_FLIG
 class _Work:
     """What the workers share."""
 
-    asks: Iterator[Ask]
+    asks: deque[Ask]
     total: int
     journal: Journal
     progress: Progress
+    at_once: int
+    """Workers that are at it."""
     done: int = 0
     failed_in_a_row: int = 0
 
     async def work(self) -> None:
-        for ask in self.asks:
-            try:
-                reply = await ask.arm(ask.case, ask.retrieval)
-            except UserError as exc:
-                self.journal.append(Failure(ask.case.id, ask.arm.name, str(exc)))
+        while self.asks and await self._one():
+            pass
+        self.at_once -= 1
+
+    async def _one(self) -> bool:
+        """The next question; False: this worker was one too many, its question is left to the others."""
+        ask, crowded = self.asks.popleft(), self.at_once > 1
+        try:
+            reply = await ask.arm(ask.case, ask.retrieval)
+        except UserError as exc:
+            if isinstance(exc, TooSlow) and crowded:
+                self.asks.appendleft(ask)
                 self._failed(exc)
-            else:
-                self.journal.append(reply)
-                self.failed_in_a_row = 0
-            self.done += 1
-            self.progress("answering", self.done, self.total)
+                return self.at_once == 1
+            self.journal.append(Failure(ask.case.id, ask.arm.name, str(exc)))
+            self._failed(exc)
+        else:
+            self.journal.append(reply)
+            self.failed_in_a_row = 0
+        self.done += 1
+        self.progress("answering", self.done, self.total)
+        return True
 
     async def keep_synced(self) -> None:
         while True:

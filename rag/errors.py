@@ -6,7 +6,7 @@ AtlasError
 |   |-- InputError         a folder, file or QA pair that cannot be used
 |   |-- ModelError         a model that is not there, does not verify, or does not fit
 |   |-- IndexError_        an index that is missing, busy, or was made with other parts
-|   `-- ServerError        the model server is not there, died, or refused the request
+|   `-- ServerError        the model server is not there, died, or refused the request; TooSlow: it did not answer in time
 `-- RunError               a defect or a broken environment: keeps its traceback
 
 Foreign exceptions are converted once, where the foreign library is called, with ``from exc``.
@@ -50,6 +50,10 @@ class IndexError_(UserError):  # the trailing underscore keeps Python's own Inde
 
 class ServerError(UserError):
     """The model server cannot be started or reached, or it refused a request."""
+
+
+class TooSlow(ServerError):
+    """No new token for generate.timeout seconds: the server hangs, or works on too many requests at once."""
 
 
 class RunError(AtlasError):

@@ -82,7 +82,12 @@ class _Rate(TextColumn):
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.0f}/s" if speed and speed >= 10 else f"{speed:.1f}/s" if speed else "")
+        return Text(f"{pace(speed)}/s" if speed else "")
+
+
+def pace(rate: float) -> str:
+    """So many a second; a step of a training may take half a minute, and 0.0 would say that nothing moves."""
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}" if rate >= 0.95 else f"{rate:.2g}"
 
 
 class _Bars:
@@ -127,4 +132,4 @@ class PlainLines:
             return f"{stage}: {count}"
         rate = (done - before) / (now - began)
         left = f", {(total - done) / rate:.0f} s left" if total > done else ""
-        return f"{stage}: {count} ({rate:,.1f}/s{left})"
+        return f"{stage}: {count} ({pace(rate)}/s{left})"

@@ -15,7 +15,8 @@ from adapters.card import Card
 from adapters.data.build import prepare
 from adapters.study.space import applied
 from adapters.train import curve, request
-from adapters.train.run import plan, train
+from adapters.train.plan import plan
+from adapters.train.run import train
 from adapters.train.validate import Judge, Score
 from rag.assistant import Assistant
 from rag.progress import Progress

@@ -14,7 +14,7 @@ from rag.context.prompt import template_hash
 from rag.settings import Settings
 
 if TYPE_CHECKING:
-    from adapters.train.run import Plan
+    from adapters.train.plan import Plan
 
 MEASURES = ("score", "answered", "over_refused", "refused", "offset")
 """Of a validation, what the card keeps (see `adapters.train.refusals.measures`)."""

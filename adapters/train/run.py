@@ -4,77 +4,33 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
 from adapters import canary, store
-from adapters.data.build import Prepared
-from adapters.gate import Decision, decide, rank_of
-from adapters.method import METHODS, Method, Options, Route, read_options
 from adapters.train import request as requests
 from adapters.train.alone import alone, interruptible
 from adapters.train.arguments import rate_of, steps_of
-from adapters.train.estimate import Estimate
+from adapters.train.base import dtype_of, opened, tokenizer_of
+from adapters.train.length import Tell, in_time
 from adapters.train.material import Data, in_tokens
+from adapters.train.plan import Plan
 from adapters.train.record import best_validation, card_of, kept_curve
 from adapters.train.validate import Judge
 from rag.assistant import Assistant
 from rag.context.prompt import template_hash
 from rag.errors import UserError
-from rag.models.folder import ModelFolder, resolve
 from rag.progress import Progress, silent
-from rag.settings import Settings, Train
+from rag.settings import Settings
 
 if TYPE_CHECKING:
     from adapters.card import Card
 
-Tell = Callable[[str], None]
 BEST = "best"
-ROOM = 12
-"""So many times the size of the base in bfloat16 must be free for a training in float32, its activations included."""
-TIGHT = 6
-"""The same where bfloat16 is emulated: an eighth of the speed is too high a price for half of the memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Everything that is decided before a weight is loaded.
-
-    `proof`: the card will say what base and adapter answer to the canary prompts, so that loading it need not find out.
-    """
-
-    name: str
-    method: Method
-    options: Options
-    base: ModelFolder
-    routes: tuple[Route, ...]
-    decision: Decision
-    prepared: Prepared
-    proof: bool = True
 
 
 class Stopped(UserError):
     """The user asked to stop; the state is saved."""
-
-
-def check(settings: Settings, name: str) -> tuple[Method, Options]:
-    """The method and its options, before anything that takes long. Raises UserError: the name, the method or an option is wrong."""
-    store.check_name(name)
-    method = METHODS.load(settings.train.method)()
-    return method, read_options(method, settings.train.options)
-
-
-def plan(settings: Settings, prepared: Prepared, *, name: str, progress: Progress = silent) -> Plan:
-    """Check the request: see `check`; and the base, and how the result will be served. Raises UserError."""
-    method, options = check(settings, name)
-    base = resolve(settings.generate.model, settings, progress=progress)
-    routes = _routes(method, options, base)
-    decision = decide(routes, settings, rank=rank_of(options.model_dump()), name=method.title)
-    return Plan(name, method, options, base, routes, decision, prepared)
 
 
 def train(
@@ -104,8 +60,8 @@ def _trained(settings: Settings, planned: Plan, assistant: Assistant, judge: Jud
     folder = requests.open_folder(settings.home, _request(settings, planned), fresh=fresh)
     with alone(folder), interruptible() as stopping:
         share = planned.method.shares_prompts
-        data = in_tokens(settings, planned.prepared, assistant, _tokenizer(planned), share=share, progress=progress)
-        settings = _in_time(settings, planned, data, folder, tell, progress)
+        data = in_tokens(settings, planned.prepared, assistant, tokenizer_of(planned), share=share, progress=progress)
+        settings = in_time(settings, planned, data, folder, tell, progress)
         watch = Watch(planned.method, every=settings.train.checkpoint_seconds, tell=tell, progress=progress, stopping=stopping)
         trainer = _trainer(settings, planned, data, judge, folder, watch)
         _loop(trainer, folder, tell)
@@ -117,63 +73,6 @@ def _trained(settings: Settings, planned: Plan, assistant: Assistant, judge: Jud
         card = _finish(settings, planned, trainer, folder, seconds=time.perf_counter() - began)
     shutil.rmtree(folder, ignore_errors=True)
     return card
-
-
-def estimated(settings: Settings, planned: Plan, assistant: Assistant, *, progress: Progress = silent) -> Estimate:
-    """Time and memory, from a few real steps. Nothing is kept."""
-    from adapters.train import memory
-
-    with memory.of_training(), memory.explained():
-        share = planned.method.shares_prompts
-        data = in_tokens(settings, planned.prepared, assistant, _tokenizer(planned), share=share, progress=progress)
-        return _measured(settings, planned, data)[0]
-
-
-def _measured(settings: Settings, planned: Plan, data: Data) -> tuple[Estimate, Train]:
-    from adapters.train.estimate import estimate
-    from adapters.train.fused import fused
-
-    model = _model(settings, planned, steps=steps_of(settings.train, len(data.rows), data.batch))
-    with fused(model):
-        return estimate(model, planned.method, data, settings.train)
-
-
-def _in_time(settings: Settings, planned: Plan, data: Data, folder: Path, tell: Tell, progress: Progress) -> Settings:
-    """The settings with as many epochs as train.minutes leaves on this machine; a training that goes on keeps what it began with."""
-    from adapters.train.estimate import surely_short
-    from adapters.train.memory import release
-    from rag.models.precision import bytes_in_bfloat16
-
-    length = requests.length_of(folder)
-    if length is None:
-        train = settings.train
-        if not surely_short(train, data, bytes_in_bfloat16(planned.base.path) // 2):
-            progress("measuring the speed", 0, 1)
-            found, train = _measured(settings, planned, data)
-            release()  # the model that was measured, before the one that learns
-            progress("measuring the speed", 1, 1)
-            if found.steps < found.whole_steps:
-                tell(cut_short(found, settings.train.minutes))
-        length = requests.keep_length(folder, epochs=train.epochs, validations=train.validations)
-    return settings.model_copy(update={"train": settings.train.model_copy(update=length)})
-
-
-def cut_short(found: Estimate, minutes: float) -> str:
-    """What train.minutes leaves, for a person."""
-    return (
-        f"All {found.whole_steps:,} steps would take about {found.whole_seconds / 60:.0f} minutes on this machine; train.minutes = "
-        f"{minutes:g} leaves {found.steps:,} of them. For all: --set train.minutes=0"
-    )
-
-
-def _routes(method: Method, options: Options, base: ModelFolder) -> tuple[Route, ...]:
-    """How an adapter of this method for this base can be served; the base is opened without its weights."""
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    config = AutoConfig.from_pretrained(base.path)
-    with torch.device("meta"):
-        return method.served(AutoModelForCausalLM.from_config(config), options)  # type: ignore[no-untyped-call]
 
 
 def _request(settings: Settings, planned: Plan) -> requests.Request:
@@ -188,43 +87,8 @@ def _request(settings: Settings, planned: Plan) -> requests.Request:
         | {"learning_rate": rate_of(settings.train, planned.method)},  # another version may have another rate for the method
         data=planned.prepared.hash,
         template=template_hash(),
-        dtype=_dtype(settings, planned),
+        dtype=dtype_of(settings, planned),
     )
-
-
-def _dtype(settings: Settings, planned: Plan) -> str:
-    """What the base computes in: what this machine is fastest at and has room for; a training that goes on stays at what it began with."""
-    import torch
-
-    from rag.models.precision import bytes_in_bfloat16, emulates_bfloat16, fastest
-
-    if begun := requests.dtype_of(settings.home, planned.name):
-        return begun
-    torch.set_num_threads(settings.cpu_threads)
-    chosen = fastest("cuda" if torch.cuda.is_available() else "cpu")
-    room = psutil.virtual_memory().available > (TIGHT if emulates_bfloat16() else ROOM) * bytes_in_bfloat16(planned.base.path)
-    return str(chosen if room else torch.bfloat16).removeprefix("torch.")
-
-
-def _tokenizer(planned: Plan) -> Any:
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(planned.base.path)
-
-
-def _model(settings: Settings, planned: Plan, *, steps: int) -> Any:
-    """The base with fresh parameters, those in float32 in any case: small steps would be lost in bfloat16."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    torch.set_num_threads(settings.cpu_threads)
-    torch.manual_seed(settings.train.seed)
-    base = AutoModelForCausalLM.from_pretrained(planned.base.path, dtype=getattr(torch, _dtype(settings, planned)))
-    model = planned.method.attach(base, planned.method.scheduled(planned.options, steps))
-    for value in model.parameters():
-        if value.requires_grad:
-            value.data = value.data.float()
-    return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _trainer(settings: Settings, planned: Plan, data: Data, judge: Judge, folder: Path, watch: Any) -> Any:
@@ -238,7 +102,7 @@ def _trainer(settings: Settings, planned: Plan, data: Data, judge: Judge, folder
     from adapters.train.validate import mean_loss, readings
 
     steps = steps_of(settings.train, len(data.rows), data.batch)
-    model = _model(settings, planned, steps=steps)
+    model = opened(settings, planned, steps=steps)
     prepended = planned.method.prepended(model)
     rate = rate_of(settings.train, planned.method)
 
@@ -254,7 +118,7 @@ def _trainer(settings: Settings, planned: Plan, data: Data, judge: Judge, folder
         keep_best=lambda: _keep_best(model, folder),
         patience=settings.train.patience,
         model=model,
-        args=arguments(settings.train, folder, steps=steps, batch=data.batch, rate=rate, mixed=_dtype(settings, planned) == "bfloat16"),
+        args=arguments(settings.train, folder, steps=steps, batch=data.batch, rate=rate, mixed=dtype_of(settings, planned) == "bfloat16"),
         data_collator=collate,
         train_dataset=BunchDataset(data.rows),
         eval_dataset=BunchDataset([single(each) for each in data.held]),
@@ -311,10 +175,10 @@ def _finish(settings: Settings, planned: Plan, trainer: Any, folder: Path, *, se
             seconds=seconds,
             model=model,
         )
-        more: dict[str, Any] = {"bias": bias_of(best.get("offset", 0.0), _tokenizer(planned))}
+        more: dict[str, Any] = {"bias": bias_of(best.get("offset", 0.0), tokenizer_of(planned))}
         if planned.proof:
-            _cast(model, getattr(torch, _dtype(settings, planned)))  # beside a base in float32
-            more["canary"] = canary.of_trained(model, planned.method, _tokenizer(planned))
+            _cast(model, getattr(torch, dtype_of(settings, planned)))  # beside a base in float32
+            more["canary"] = canary.of_trained(model, planned.method, tokenizer_of(planned))
         card = card.model_copy(update=more)
         card.write(place)
     return card

@@ -7,7 +7,7 @@ import re
 import httpx
 import openai
 
-from rag.errors import ServerError
+from rag.errors import ServerError, TooSlow
 from rag.generate.endpoint import Unavailable
 
 BUSY = (502, 503, 504)
@@ -22,7 +22,7 @@ def translated(exc: Exception, *, url: str, model: str, timeout: float, begun: b
     `begun`: text had come already, so that another try would repeat it. `start`: the command that starts the server.
     """
     if isinstance(exc, httpx.TimeoutException | openai.APITimeoutError):
-        return ServerError(
+        return TooSlow(
             f"No new token from the model server at {url} for {timeout:.0f} s.",
             "Ask again when it is less busy, or raise generate.timeout.",
         )

@@ -19,7 +19,7 @@ from eval.journal import Journal
 from eval.request import Request
 from eval.runner import HOPELESS, Ask, plan, retrieval_of, run
 from eval.types import Case, Failure, Reply, Retrieval, Run
-from rag.errors import IndexError_, InputError, ServerError, UserError
+from rag.errors import IndexError_, InputError, ServerError, TooSlow, UserError
 from rag.qa import Pair
 from rag.settings import Settings
 from rag.types import Answer, Context
@@ -140,6 +140,43 @@ class Flaky:
 
 def asks(arm: Flaky, count: int) -> list[Ask]:
     return [Ask(case, arm, Retrieval(case.id, "", (), ())) for case in (Case(Pair(str(n), f"{n}?", ("yes",))) for n in range(count))]  # type: ignore[arg-type]
+
+
+class Slow(Flaky):
+    """An arm whose server answers `at_once` questions in time, and no more; the `hopeless` never."""
+
+    def __init__(self, at_once: int, hopeless: set[str]) -> None:
+        super().__init__(hopeless)
+        self.at_once, self.now, self.most = at_once, 0, 0
+
+    async def __call__(self, case: Case, retrieval: Retrieval) -> Reply:
+        self.now += 1
+        try:
+            crowded = self.now > self.at_once
+            await asyncio.sleep(0.002)
+            if crowded or case.id in self.broken:
+                raise TooSlow("No new token.")
+            return Reply(case.id, self.name, "yes")
+        finally:
+            self.asked.append(case.id)
+            self.now -= 1
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_a_server_that_is_too_slow_for_so_many_at_once_is_asked_less(tmp_path: Path, at_once: int) -> None:
+    arm, file = Slow(at_once, {"3"}), tmp_path / "replies.jsonl"
+    with Journal(file) as lines:
+        asyncio.run(run(asks(arm, 40), lines, in_flight=8))
+    replies, failures = journal.answered(journal.read(file))
+    assert {case for case, _ in replies} == {str(n) for n in range(40)} - {"3"}
+    assert [(case, failure.what) for (case, _), failure in failures.items()] == [("3", "No new token.")]
+    assert len(arm.asked) <= 40 + 8  # who waits in vain leaves, so that it cannot go on for ever
+
+
+def test_a_server_that_hangs_is_given_up(tmp_path: Path) -> None:
+    arm = Slow(16, {str(n) for n in range(100)})
+    with Journal(tmp_path / "replies.jsonl") as lines, pytest.raises(ServerError, match=r"20 questions in a row failed.*No new token"):
+        asyncio.run(run(asks(arm, 100), lines, in_flight=16))
 
 
 def test_a_failure_is_listed_apart_and_tried_again_on_resume(tmp_path: Path) -> None:

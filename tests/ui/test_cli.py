@@ -17,7 +17,7 @@ from rag.models import manifest
 from rag.settings import Settings, fields
 from ui import cli
 from ui.checks import CHECKS, index, ports, server
-from ui.console import PlainLines
+from ui.console import PlainLines, pace
 from ui.session import loaded
 
 BUILT = [name for name in cli.COMMANDS if importlib.util.find_spec(f"ui.commands.{name}")]
@@ -182,3 +182,8 @@ def test_without_a_terminal_progress_is_a_line_at_the_start_at_the_end_and_every
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 4 and said[0] == "reading: 0/100" and said[-1].startswith("reading: 100/100")
     assert all("/s" in line for line in said[1:])
+
+
+def test_a_rate_that_is_not_nothing_is_not_written_as_nothing() -> None:
+    rates = {1153.4: "1,153", 99.96: "100.0", 12.34: "12.3", 1.0: "1.0", 0.045: "0.045", 0.00321: "0.0032"}
+    assert {rate: pace(rate) for rate in rates} == rates

@@ -15,7 +15,7 @@ from ui.session import loaded
 if TYPE_CHECKING:
     from adapters.card import Card
     from adapters.train.estimate import Estimate
-    from adapters.train.run import Plan
+    from adapters.train.plan import Plan
     from rag.assistant import Assistant
     from rag.qa import Pair
     from rag.settings import Settings
@@ -45,7 +45,7 @@ def train(  # noqa: PLR0913  (options of a command)
     Kill it or press Ctrl-C whenever you like: the same command goes on from the last checkpoint. Everything else is set in
     section train of atlas.toml, or for once: atlas --set train.epochs=3 train --option r=8
     """
-    from adapters.train.run import estimated
+    from adapters.train.length import estimated
 
     settings = _settings(qa, method, option or [])
     with progress() as show:
@@ -93,7 +93,7 @@ def _value(text: str) -> Any:
 
 def _planned(settings: Settings, name: str, held_back: list[Path], show: Any) -> tuple[Assistant, Plan]:
     from adapters.data.build import prepare
-    from adapters.train.run import check, plan
+    from adapters.train.plan import check, plan
     from rag.assistant import open_assistant
     from rag.qa import read_pairs
 
@@ -133,7 +133,7 @@ def score(pair: Pair, text: str) -> float:
 
 
 def _sentence(found: Estimate, minutes: float) -> str:
-    from adapters.train.run import cut_short
+    from adapters.train.length import cut_short
 
     said = (
         f"About {found.seconds / 60:.0f} minutes and {found.gigabytes:.1f} GB: {found.examples:,} examples, "

@@ -13,7 +13,7 @@ from adapters.data.leakage import Leakage
 from adapters.data.report import Report
 from adapters.example import Example
 from adapters.tiny import save_tiny
-from adapters.train.run import Plan, plan
+from adapters.train.plan import Plan, plan
 from rag.context.prompt import build_messages, template_hash
 from rag.qa import Pair
 from rag.settings import Settings

@@ -11,7 +11,8 @@ import pytest
 
 from adapters import store
 from adapters.data.build import prepare
-from adapters.train.run import plan, train
+from adapters.train.plan import plan
+from adapters.train.run import train
 from adapters.train.validate import Judge
 from eval.metrics.text import token_f1
 from rag.assistant import Assistant, open_assistant

@@ -47,11 +47,21 @@ def test_an_over_shy_model_is_made_to_answer_and_one_that_never_refuses_to_refus
         assert (round(found["answered"], 9), found["refused"], found["over_refused"]) == (0.8, 1.0, 0.0)
 
 
-def test_few_questions_of_a_kind_give_no_offset() -> None:
-    answerable = [Reading("a", True, 3.0, 1.0, 0.0)] * 50
-    assert offset_of(answerable, over_refusal=0.0) == 0.0
-    assert offset_of([*answerable, *[Reading("u", False, 1.0, 0.0, 1.0)] * (LEAST_UNANSWERABLE - 1)], over_refusal=0.0) == 0.0
-    assert offset_of([Reading("u", False, -1.0, 0.0, 1.0)] * 50, over_refusal=0.1) == 0.0
+def test_few_answerable_questions_give_no_offset() -> None:
+    few = [Reading("a", True, 3.0, 1.0, 0.0)] * (LEAST_ANSWERABLE - 1)
+    assert offset_of([*few, *[Reading("u", False, -1.0, 0.0, 1.0)] * 50], over_refusal=0.1) == 0.0
+
+
+@given(
+    st.lists(ANSWERABLE, min_size=LEAST_ANSWERABLE, max_size=60), st.lists(UNANSWERABLE, max_size=LEAST_UNANSWERABLE - 1), st.floats(0, 1)
+)
+def test_few_unanswerable_ones_give_one_only_where_too_many_would_be_refused(
+    answerable: list[Reading], unanswerable: list[Reading], allowed: float
+) -> None:
+    readings = [*answerable, *unanswerable]
+    offset, before = offset_of(readings, over_refusal=allowed), measures(readings, 0.0)["over_refused"]
+    assert offset <= 0 and measures(readings, offset)["over_refused"] <= allowed + 1e-12
+    assert (offset == 0) == (before <= allowed)
 
 
 def test_measures_without_questions_and_of_one_kind_only() -> None:

@@ -14,13 +14,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import adapters.train.length
 import adapters.train.run
 from adapters import store
 from adapters.attach import method_of
 from adapters.card import Card
 from adapters.method import METHODS
 from adapters.train.estimate import within
-from adapters.train.run import Plan, Stopped, estimated, train
+from adapters.train.length import estimated
+from adapters.train.plan import Plan
+from adapters.train.run import Stopped, train
 from adapters.train.trainer import COMPLETE, AdapterTrainer, latest_checkpoint
 from adapters.train.validate import Judge
 from rag.assistant import open_assistant
@@ -203,7 +206,7 @@ def test_a_training_that_goes_on_keeps_its_length_and_another_limit_is_another_t
     longer = settings.model_copy(update={"train": settings.train.model_copy(update={"minutes": 0.0})})
     with pytest.raises(UserError, match=r"train\.minutes \(1e-05 then, 0\.0 now\).*--fresh"):
         run(longer, plan)
-    monkeypatch.setattr(adapters.train.run, "_measured", interrupted)  # it is not measured again
+    monkeypatch.setattr(adapters.train.length, "measured", interrupted)  # it is not measured again
     assert run(settings, plan).curve[-1].step == 1
 
 
