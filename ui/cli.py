@@ -64,6 +64,7 @@ def _nothing() -> None:
 def load(name: str) -> Any:
     """The real command of that name, its module imported now."""
     app = importlib.import_module(f"ui.commands.{name}").app
+    app.rich_markup_mode = None  # plain, as below; and markup would swallow "[train]"
     command = typer.main.get_command(app)
     command.name = name
     command.params = [param for param in command.params if param.name not in ("install_completion", "show_completion")]

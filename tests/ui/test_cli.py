@@ -42,7 +42,14 @@ def test_the_table_shows_the_help_line_of_the_command_itself(name: str) -> None:
 @pytest.mark.parametrize("name", BUILT)
 def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run([name, "--help"]) == 0
-    assert "Usage: atlas" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert shown.startswith("Usage: atlas")
+    assert "..." not in shown.partition("\nCommands:\n")[2]  # a first sentence that does not fit is cut
+
+
+def test_help_shows_the_names_of_sections(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["pairs", "make", "--help"]) == 0
+    assert "[generate]" in capsys.readouterr().out  # as markup it would vanish
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,7 +25,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="For a program.")]
 
 @app.command("list")
 def show(*, as_json: AsJson = False) -> None:
-    """Show every adapter, the model it belongs to, and whether it is loaded."""
+    """Show every adapter, its base model, and whether it is loaded."""
     from adapters import store
 
     settings = loaded().settings
@@ -48,7 +48,7 @@ def show(*, as_json: AsJson = False) -> None:
 
 @app.command()
 def info(name: Name, *, as_json: AsJson = False) -> None:
-    """Show an adapter's card: how it was trained, on what, how well it did, and how it would be served here."""
+    """Show an adapter's card. It says how it was trained, on what, how well it did, and how it would be served here."""
     from adapters import store
     from adapters.card import Card
 
@@ -70,7 +70,7 @@ def merge(
     to: Annotated[Path | None, typer.Option(help="Copy the merged model there, as a folder of its own.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add an adapter to its base: a full model folder that vLLM and transformers serve, checked against the unmerged one."""
+    """Add an adapter to its base. The result is a full model folder that vLLM and transformers serve, checked against the unmerged one."""
     import shutil
 
     from adapters.merge import merge as merged
@@ -93,7 +93,7 @@ def merge(
 
 @app.command()
 def load(name: Name, *, as_json: AsJson = False) -> None:
-    """Bring an adapter into service; a chat that is open uses it from its next question on.
+    """Bring an adapter into service. A chat that is open uses it from its next question on.
 
     Atlas chooses the way (its reason is shown; serve.adapters overrides it), starts what is needed, and lets the adapter answer
     only when fixed questions have proven that it is the adapter, and that the base is still the base.
@@ -114,7 +114,7 @@ def load(name: Name, *, as_json: AsJson = False) -> None:
 
 @app.command()
 def check(name: Name, *, as_json: AsJson = False) -> None:
-    """Prove again that a loaded adapter is itself and the base is the base. Exit code 1 when it is not."""
+    """Prove that a loaded adapter is itself, and the base the base. Exit code 1 when it is not."""
     from adapters.canary import prove
     from rag.generate.routes import Routes
 
@@ -133,7 +133,7 @@ def check(name: Name, *, as_json: AsJson = False) -> None:
 
 @app.command()
 def unload(name: Name) -> None:
-    """Take an adapter out of service; questions that it is answering are finished."""
+    """Take an adapter out of service. Questions that it is answering are finished."""
     from adapters.serving import unload as take
 
     out.print(f"{name} is unloaded." if take(name, loaded().settings) else f"{name} was not loaded.", markup=False)
@@ -155,7 +155,7 @@ def delete(name: Name, *, yes: Annotated[bool, typer.Option("--yes", "-y", help=
 
 @app.command()
 def export(name: Name, to: Annotated[Path, typer.Argument(help="A new folder, or one to put it into.")]) -> None:
-    """Copy an adapter's folder (weights, configuration, card) to take it elsewhere."""
+    """Copy an adapter's folder, to take it elsewhere. It has the weights, their configuration and the card."""
     from adapters import store
 
     out.print(str(store.export(name, loaded().settings.home, to)), markup=False)
@@ -167,7 +167,7 @@ def bring_in(
     *,
     name: Annotated[str, typer.Option(help="What to call it here; default: the folder's name.")] = "",
 ) -> None:
-    """Copy an exported adapter into this home, once its card has been read."""
+    """Copy an exported adapter into this home. Its card is read first."""
     from adapters import store
     from adapters.card import Card
 

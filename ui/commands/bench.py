@@ -28,7 +28,7 @@ NOT_PRINTED = frozenset({"scored", "asked"})
 
 @app.command()
 def retrieval(folders: Sets, *, qa: Qa = None, limit: Limit = 0, as_json: Json = False) -> None:
-    """How often dense, lexical and fused retrieval find a document that holds the answer.
+    """How often each half of retrieval, and both, find the answer.
 
     hit@k, MRR@10 and nDCG@10 against `docs`, each with its 95 % interval (bootstrap over documents), and paired differences.
     """
@@ -53,7 +53,7 @@ def retrieval(folders: Sets, *, qa: Qa = None, limit: Limit = 0, as_json: Json =
 
 @app.command()
 def pipelines(folders: Sets, *, qa: Qa = None, limit: Limit = 0, as_json: Json = False) -> None:
-    """Atlas against the out-of-the-box retrieval of LlamaIndex and LangChain, with the same embedder.
+    """Retrieval against LlamaIndex and LangChain as they come. All have the same embedder.
 
     Each once as its own embedding class uses the model, and once with the prefixes that the model was trained with.
     """
@@ -81,7 +81,7 @@ def answers(
     show_answers: Annotated[bool, typer.Option("--show", help="Print every question, its accepted answer and what was said.")] = False,
     as_json: Json = False,
 ) -> None:
-    """How good the answers are when short ones are asked for: F1, exact match, citations, language, refusals, speed."""
+    """How good answers are when short ones are asked for. F1, exact match, citations, language, refusals, speed."""
     from eval.bench.answers import bench_answers
     from ui.benchmarks import print_answers, print_asked
 
@@ -105,7 +105,8 @@ def index(
     vectors: Annotated[int, typer.Option(help="Synthetic vectors to search among; 0 = leave this part out.", min=0)] = 1_000_000,
     as_json: Json = False,
 ) -> None:
-    """Chunks a second of a whole build against the bare embedder, a rebuild after changing 1 %, and a search over many vectors."""
+    """How fast an index is built, rebuilt and searched. Chunks a second of a whole build against the bare embedder, a rebuild after
+    changing 1 %, and a search over many vectors."""
     from eval.bench.index import index_bench
     from ui.benchmarks import print_index
 
@@ -124,7 +125,7 @@ def serve(
     in_flight: Annotated[int, typer.Option(help="Questions asked at once.", min=1)] = 16,
     as_json: Json = False,
 ) -> None:
-    """What Atlas adds to the bare model server: time to first token, and throughput with many questions at once."""
+    """What Atlas adds to the bare model server. Time to first token, and throughput with many questions at once."""
     import asyncio
 
     from eval.bench.serve import bench_serve
@@ -147,7 +148,7 @@ def training(
     batch: Annotated[int, typer.Option(help="Examples in a step.", min=1)] = 4,
     as_json: Json = False,
 ) -> None:
-    """How fast LoRA trains here against TRL's SFTTrainer with its defaults: the same examples, loss on held-back ones."""
+    """How fast LoRA trains here against TRL's SFTTrainer. Its defaults, the same examples, loss on held-back ones."""
     from adapters.data.build import prepare
     from adapters.data.tokens import encode_all
     from adapters.train.against import against_trl

@@ -46,7 +46,7 @@ PRICES = {"price_hour": "hour", "price_prompt": "prompt", "price_answer": "answe
 """Option -> field of eval.cost.Prices."""
 """Options that change no answer: they may be given again with --resume."""
 
-app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+app = typer.Typer(invoke_without_command=True)
 
 Lang = Annotated[str, typer.Option(help="Language of verdict and report: en or ru; default: ui.language, else en.")]
 

@@ -108,7 +108,7 @@ def delete(
     name: Name = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Remove one version, or a whole index with everything that was embedded for it."""
+    """Remove one version, or a whole index. With the index goes everything that was embedded for it."""
     from rag.index import versions
 
     settings = _settings(name)

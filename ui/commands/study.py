@@ -33,7 +33,7 @@ Examples:
 """
 CAUTION = "The best of several looks better than it is. Train with these settings and all examples, and test that: atlas eval"
 
-app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+app = typer.Typer(invoke_without_command=True)
 AsJson = Annotated[bool, typer.Option("--json", help="For a program.")]
 
 

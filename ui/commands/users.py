@@ -19,7 +19,7 @@ File = Annotated[Path | None, typer.Option("--file", help="The users file; defau
 
 @app.command()
 def add(name: Name, *, file: File = None) -> None:
-    """Add somebody, or change the password; it is asked for twice and not shown."""
+    """Add somebody, or change the password. It is asked for twice and not shown."""
     from ui.guard import users
 
     users.check_name(name)
@@ -33,7 +33,7 @@ def add(name: Name, *, file: File = None) -> None:
 
 @app.command()
 def remove(name: Name, *, file: File = None) -> None:
-    """Remove somebody; whoever is logged in under that name is out at once."""
+    """Remove somebody. Whoever is logged in under that name is out at once."""
     from ui.guard import users
 
     where = _file(file)
