@@ -136,8 +136,8 @@ def _opened(stored: Stored, card: Card, decision: Decision, settings: Settings, 
     if backend == "scripted":
         return route
     if decision.route == "merged":
+        vllm.start(settings, progress=progress)  # first: it may be refused, and merging takes a minute
         folder = merge.merge(stored.name, settings, progress=progress)
-        vllm.start(settings, progress=progress)
         route = replace(route, server=f"adapter-{stored.name}-{sha256[:8]}")
         vllm.start(settings, name=route.server, folder=folder, progress=progress)
         return route
