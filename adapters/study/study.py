@@ -160,24 +160,32 @@ def _opened(file: Path, wanted: Wanted, request: dict[str, str], pairs: Sequence
     """The study in the file; a new one first tries the settings as they are. Raises UserError when it was begun with another request."""
     import optuna
 
-    file.parent.mkdir(parents=True, exist_ok=True)
-    study = optuna.create_study(
-        study_name=wanted.name,
-        storage=f"sqlite:///{file}",
-        direction="maximize",
-        load_if_exists=True,
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP),
-    )
-    before = study.user_attrs.get("request")
-    if before is None:  # also when a kill came before this was written
-        if not study.get_trials(deepcopy=False):
-            study.enqueue_trial(dict(wanted.space.present))
-        study.set_user_attr("pairs", {pair.id: [pair.answerable, pair.docs[0] if pair.docs else pair.id] for pair in pairs})
-        study.set_user_attr("request", request)
-    elif before != request:
+    if not file.is_file():
+        _begun(file, wanted, request, pairs)
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=STARTUP)
+    study = optuna.load_study(study_name=wanted.name, storage=f"sqlite:///{file}", pruner=pruner)
+    before = study.user_attrs["request"]
+    if before != request:
         differs = [key for key in request if before.get(key) != request[key]]
         raise UserError(f"The study '{wanted.name}' was begun with other {', '.join(differs)}.", "Give the new one another --name.")
     return study
+
+
+def _begun(file: Path, wanted: Wanted, request: dict[str, str], pairs: Sequence[Pair]) -> None:
+    """A new study, made beside its file and then put there: a kill amid the making of its tables would leave a file that cannot be used."""
+    import optuna
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    making = file.with_suffix(".new")
+    for left in (making, Path(f"{making}-journal")):
+        left.unlink(missing_ok=True)
+    storage = optuna.storages.RDBStorage(f"sqlite:///{making}")
+    study = optuna.create_study(study_name=wanted.name, storage=storage, direction="maximize")
+    study.enqueue_trial(dict(wanted.space.present))
+    study.set_user_attr("pairs", {pair.id: [pair.answerable, pair.docs[0] if pair.docs else pair.id] for pair in pairs})
+    study.set_user_attr("request", request)
+    storage.engine.dispose()
+    making.replace(file)
 
 
 def _request(settings: Settings, wanted: Wanted, pairs: Sequence[Pair], tested: Sequence[Pair], assistant: Assistant) -> dict[str, str]:

@@ -103,13 +103,30 @@ def test_a_study_that_is_killed_ends_as_an_undisturbed_one(make: Callable[..., S
     for wait in (0.2, 0.6, 1.0, 1.5, 2.5):
         child = os.fork()
         if child == 0:
-            run(settings)
-            os._exit(0)
+            try:
+                run(settings)
+            finally:
+                os._exit(0)
         time.sleep(wait)
         os.kill(child, signal.SIGKILL)
         kills += not os.WIFEXITED(os.waitpid(child, 0)[1])
     assert kills
     assert facts(run(settings)) == undisturbed
+
+
+def test_a_study_that_is_killed_while_its_file_is_made_begins_again(make: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+    undisturbed = facts(run(make("calm"), 1))
+    settings = make("killed")
+
+    def dies(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("optuna.study.Study.set_user_attr", dies)
+        with pytest.raises(KeyboardInterrupt):
+            run(settings, 1)
+    assert studies.names(settings) == []
+    assert facts(run(settings, 1)) == undisturbed
 
 
 def test_ctrl_c_saves_the_trial_and_the_same_command_goes_on_with_it(make: Callable[..., Settings]) -> None:
