@@ -147,7 +147,7 @@ class Slow(Flaky):
 
     def __init__(self, at_once: int, hopeless: set[str]) -> None:
         super().__init__(hopeless)
-        self.at_once, self.now, self.most = at_once, 0, 0
+        self.at_once, self.now = at_once, 0
 
     async def __call__(self, case: Case, retrieval: Retrieval) -> Reply:
         self.now += 1
