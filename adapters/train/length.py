@@ -7,7 +7,7 @@ from pathlib import Path
 
 from adapters.train import request as requests
 from adapters.train.arguments import steps_of
-from adapters.train.base import opened, tokenizer_of
+from adapters.train.base_model import opened, tokenizer_of
 from adapters.train.estimate import Estimate
 from adapters.train.material import Data, in_tokens
 from adapters.train.plan import Plan

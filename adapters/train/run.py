@@ -11,7 +11,7 @@ from adapters import canary, store
 from adapters.train import request as requests
 from adapters.train.alone import alone, interruptible
 from adapters.train.arguments import rate_of, steps_of
-from adapters.train.base import dtype_of, opened, tokenizer_of
+from adapters.train.base_model import dtype_of, opened, tokenizer_of
 from adapters.train.length import Tell, in_time
 from adapters.train.material import Data, in_tokens
 from adapters.train.plan import Plan
