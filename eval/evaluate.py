@@ -26,7 +26,7 @@ from eval.types import Case, Run
 from eval.votes import Vote
 from rag.assistant import Assistant, open_assistant
 from rag.errors import ServerError, UserError
-from rag.progress import Progress, silent
+from rag.progress import Progress, Tell, silent
 from rag.settings import Settings
 from rag.types import Context
 
@@ -43,7 +43,7 @@ class Watch:
     """Who hears how it goes: `progress` for bars, `tell` for lines, `check_identity` before anything is asked."""
 
     progress: Progress = silent
-    tell: Callable[[str], None] = unheard
+    tell: Tell = unheard
     check_identity: CheckIdentity | None = None
 
 

@@ -1,8 +1,12 @@
-"""How long work is reported: by a callback. The library never prints; `ui` draws the bar with rate and ETA."""
+"""How work is reported: by callbacks. The library never prints; `ui` draws the bar with rate and ETA."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
+
+Tell = Callable[[str], None]
+"""Takes one line for the person who waits."""
 
 
 class Progress(Protocol):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from rag.errors import UserError
-from rag.progress import Progress, silent
+from rag.progress import Progress, Tell, silent
 from ui.chat.status import Doing, What, look
 from ui.warming import warm
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from rag.assistant import Assistant
     from rag.settings import Settings
 
-Tell = Callable[[str], None]
 STAGES = ("models", "server", "adapters", "index", "calibration", "warming")
 
 

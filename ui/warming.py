@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rag.errors import UserError
@@ -12,6 +11,7 @@ from ui.chat.status import Doing, look
 
 if TYPE_CHECKING:
     from rag.assistant import Assistant
+    from rag.progress import Tell
     from rag.settings import Settings
 
 EVERY = 0.5
@@ -28,7 +28,7 @@ def warm(assistant: Assistant) -> None:
 class Warming:
     """Warms once, as soon as there is an index. What goes wrong is told once; a question then meets the same error in its pane."""
 
-    def __init__(self, settings: Settings, assistant: Assistant, *, tell: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, assistant: Assistant, *, tell: Tell) -> None:
         self._settings, self._assistant, self._tell = settings, assistant, tell
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="warming", daemon=True)

@@ -18,7 +18,7 @@ from adapters.study import trial as trials
 from adapters.study.outcome import Outcome, outcome
 from adapters.study.remembering import Remembering
 from adapters.study.space import Space
-from adapters.study.trial import Ground, Tell
+from adapters.study.trial import Ground
 from adapters.train.run import Stopped
 from adapters.train.validate import Score
 from rag.assistant import Assistant
@@ -26,7 +26,7 @@ from rag.context.prompt import template_hash
 from rag.embed.embedder import open_embedder
 from rag.errors import InputError, UserError
 from rag.models.folder import resolve
-from rag.progress import Progress, silent
+from rag.progress import Progress, Tell, silent
 from rag.qa import Pair
 from rag.settings import Settings
 from rag.types import content_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,9 @@ from adapters.train.plan import plan
 from adapters.train.run import train
 from adapters.train.validate import Judge, Score
 from rag.assistant import Assistant
-from rag.progress import Progress
+from rag.progress import Progress, Tell
 from rag.qa import Pair
 from rag.settings import Settings
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from adapters.train import request as requests
@@ -12,10 +11,8 @@ from adapters.train.estimate import Estimate
 from adapters.train.material import Data, in_tokens
 from adapters.train.plan import Plan
 from rag.assistant import Assistant
-from rag.progress import Progress, silent
+from rag.progress import Progress, Tell, silent
 from rag.settings import Settings, Train
-
-Tell = Callable[[str], None]
 
 
 def in_time(settings: Settings, planned: Plan, data: Data, folder: Path, tell: Tell, progress: Progress) -> Settings:

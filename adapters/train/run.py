@@ -12,7 +12,7 @@ from adapters.train import request as requests
 from adapters.train.alone import alone, interruptible
 from adapters.train.arguments import rate_of, steps_of
 from adapters.train.base_model import dtype_of, opened, tokenizer_of
-from adapters.train.length import Tell, in_time
+from adapters.train.length import in_time
 from adapters.train.material import Data, in_tokens
 from adapters.train.plan import Plan
 from adapters.train.record import best_validation, card_of, kept_curve
@@ -20,7 +20,7 @@ from adapters.train.validate import Judge
 from rag.assistant import Assistant
 from rag.context.prompt import template_hash
 from rag.errors import UserError
-from rag.progress import Progress, silent
+from rag.progress import Progress, Tell, silent
 from rag.settings import Settings
 
 if TYPE_CHECKING:

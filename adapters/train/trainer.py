@@ -19,7 +19,7 @@ from adapters.train.batches import GroupedSampler, answer_loss
 from adapters.train.curve import append
 from adapters.train.memory import give_back
 from rag.errors import RunError, UserError
-from rag.progress import Progress
+from rag.progress import Progress, Tell
 
 TRAINED = "trained.safetensors"
 COMPLETE = "complete"
@@ -113,9 +113,7 @@ def latest_checkpoint(folder: Path) -> Path | None:
 class Watch(TrainerCallback):
     """Progress, a checkpoint every so often and when asked to stop, and what a method wants done after a step."""
 
-    def __init__(
-        self, method: Method, *, every: float, tell: Callable[[str], None], progress: Progress, stopping: Callable[[], bool]
-    ) -> None:
+    def __init__(self, method: Method, *, every: float, tell: Tell, progress: Progress, stopping: Callable[[], bool]) -> None:
         self._method, self._every, self._tell, self.progress, self._stopping = method, every, tell, progress, stopping
         self._saved = time.monotonic()
         self._loss = math.nan

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import permutation_test
+from statsmodels.stats.multitest import multipletests
 
 from eval.statistics.significance import ENUMERATED, holm, mcnemar, sign_flip
 
@@ -41,3 +42,8 @@ def test_no_p_value_is_zero() -> None:
 def test_holm_as_in_his_paper() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([]) == []
+
+
+def test_holm_agrees_with_statsmodels() -> None:
+    for drawn in np.random.default_rng(0).beta(0.3, 3, (5, 8)):
+        assert holm(list(drawn)) == pytest.approx(list(multipletests(drawn, method="holm")[1]))
