@@ -5,8 +5,9 @@ LOCK := requirements.lock
 KEY := $(shell cat $(LOCK) pyproject.toml .ci/setup | (sha256sum 2>/dev/null || shasum -a 256) | cut -c1-16)
 STAMP := .venv/.set-up-$(KEY)$(if $(GPU),-gpu)
 ATLAS := $(BIN)/atlas $(if $(PROFILE),--profile $(PROFILE))
+FAST := not model and not vllm and not browser and not slow
 
-.PHONY: help setup run test check fast-test lint lock clean
+.PHONY: help setup run test check fast-test slow-test lint lock clean
 .DEFAULT_GOAL := help
 
 help:  ## Print this list.
@@ -23,13 +24,15 @@ lint: $(STAMP)
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-check: lint fast-test  ## ruff, mypy and the tests that need no model, server or browser: two minutes on two cores.
+check: lint fast-test  ## ruff, mypy and the tests that need no model, server or browser.
 
-fast-test: $(STAMP)  ## Only those tests.
-	@$(BIN)/python -m pytest -q -n logical --dist loadfile -m "not model and not vllm and not browser and not slow"
+fast-test: $(STAMP)  ## Only those tests, on all cores. ARGS="-k word" passes arguments to pytest.
+	@$(BIN)/python -m pytest -q -n logical --dist loadfile -m "$(FAST)" $(ARGS)
 
-test: lint  ## ruff, mypy and every test: real models, a real vLLM server, a real browser. ARGS="-k word" passes arguments to pytest.
-	@$(BIN)/python -m pytest $(ARGS)
+slow-test: $(STAMP)  ## The others, one after the other: real models, a real vLLM server, a real browser. ARGS as above.
+	@$(BIN)/python -m pytest --durations=20 -m "not ($(FAST))" $(ARGS)
+
+test: check slow-test  ## ruff, mypy and every test, the fast ones first.
 
 lock: $(STAMP)  ## Make requirements.lock again from pyproject.toml; UPGRADE=1 looks for newer versions.
 	@UPGRADE="$(UPGRADE)" LOCK="$(LOCK)" bash .ci/lock

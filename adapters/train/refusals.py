@@ -15,7 +15,7 @@ from typing import Any
 from adapters.data.target import REFUSAL
 
 LEAST_ANSWERABLE, LEAST_UNANSWERABLE = 20, 10
-"""With fewer held-back questions of that kind an offset would be drawn from noise."""
+"""With fewer held-back questions of that kind the best offset would be drawn from noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ class Reading:
 def offset_of(readings: Sequence[Reading], *, over_refusal: float) -> float:
     """What to add to the refusal's logit for the best mean worth, while at most that share of the answerable is refused.
 
-    Lies halfway between two margins. Among equals the one closest to 0. With too few unanswerable questions to say what refusing is
-    worth it is the one closest to 0 that keeps to that share; with too few answerable ones 0.
+    Lies halfway between two margins. Among equals the one closest to 0. With too few questions of a kind to say what is best it is
+    the one closest to 0 that keeps to that share.
     """
     answerable = [reading for reading in readings if reading.answerable]
-    if len(answerable) < LEAST_ANSWERABLE:
+    if not answerable:
         return 0.0
     margins = sorted({reading.margin for reading in readings})
     between = [-(low + high) / 2 for low, high in pairwise(margins)]
@@ -52,7 +52,7 @@ def offset_of(readings: Sequence[Reading], *, over_refusal: float) -> float:
         for offset in (0.0, 1.0 - margins[0], -1.0 - margins[-1], *between)
         if sum(reading.margin + offset > 0 for reading in answerable) <= over_refusal * len(answerable)
     ]
-    if len(readings) - len(answerable) < LEAST_UNANSWERABLE:
+    if len(answerable) < LEAST_ANSWERABLE or len(readings) - len(answerable) < LEAST_UNANSWERABLE:
         return min(allowed, key=abs)
     return max(allowed, key=lambda offset: (sum(reading.worth(offset) for reading in readings), -abs(offset)))
 

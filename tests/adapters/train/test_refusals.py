@@ -47,21 +47,22 @@ def test_an_over_shy_model_is_made_to_answer_and_one_that_never_refuses_to_refus
         assert (round(found["answered"], 9), found["refused"], found["over_refused"]) == (0.8, 1.0, 0.0)
 
 
-def test_few_answerable_questions_give_no_offset() -> None:
-    few = [Reading("a", True, 3.0, 1.0, 0.0)] * (LEAST_ANSWERABLE - 1)
-    assert offset_of([*few, *[Reading("u", False, -1.0, 0.0, 1.0)] * 50], over_refusal=0.1) == 0.0
-
-
-@given(
-    st.lists(ANSWERABLE, min_size=LEAST_ANSWERABLE, max_size=60), st.lists(UNANSWERABLE, max_size=LEAST_UNANSWERABLE - 1), st.floats(0, 1)
+FEW_ANSWERABLE = st.tuples(st.lists(ANSWERABLE, min_size=1, max_size=LEAST_ANSWERABLE - 1), st.lists(UNANSWERABLE, max_size=60))
+FEW_UNANSWERABLE = st.tuples(
+    st.lists(ANSWERABLE, min_size=LEAST_ANSWERABLE, max_size=60), st.lists(UNANSWERABLE, max_size=LEAST_UNANSWERABLE - 1)
 )
-def test_few_unanswerable_ones_give_one_only_where_too_many_would_be_refused(
-    answerable: list[Reading], unanswerable: list[Reading], allowed: float
-) -> None:
-    readings = [*answerable, *unanswerable]
+
+
+@given(FEW_ANSWERABLE | FEW_UNANSWERABLE, st.floats(0, 1))
+def test_few_questions_give_one_only_where_too_many_would_be_refused(kinds: tuple[list[Reading], list[Reading]], allowed: float) -> None:
+    readings = [*kinds[0], *kinds[1]]
     offset, before = offset_of(readings, over_refusal=allowed), measures(readings, 0.0)["over_refused"]
     assert offset <= 0 and measures(readings, offset)["over_refused"] <= allowed + 1e-12
     assert (offset == 0) == (before <= allowed)
+
+
+def test_without_an_answerable_question_there_is_none() -> None:
+    assert offset_of([Reading("u", False, 2.0, 0.0, 1.0)] * 30, over_refusal=0.1) == offset_of([], over_refusal=0.1) == 0.0
 
 
 def test_measures_without_questions_and_of_one_kind_only() -> None:
