@@ -12,6 +12,8 @@ from rag.settings import Train
 
 ROUNDING = 1e-6
 """Of a step: epochs that stand for a whole number of steps give that number."""
+STEEPEST = 10.0
+"""Norm above which a gradient is cut. Against leaps only: cut to 1, long answers would weigh less than short refusals again."""
 
 
 def rate_of(train: Train, method: Method) -> float:
@@ -38,6 +40,7 @@ def arguments(train: Train, folder: Path, *, steps: int, batch: int, rate: float
         lr_scheduler_type="cosine",
         warmup_steps=round(train.warmup * steps),
         weight_decay=0.0,
+        max_grad_norm=STEEPEST,
         bf16=mixed,
         use_cpu=not torch.cuda.is_available(),
         train_sampling_strategy="group_by_length",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from itertools import chain
 from typing import Any
 
 import torch
@@ -14,11 +15,12 @@ from adapters.train.bunches import Bunch, positions
 
 
 class BunchDataset(torch.utils.data.Dataset[Bunch]):
-    """What transformers' Trainer samples from; `lengths` is what rows are grouped by."""
+    """What transformers' Trainer samples from; `lengths` is what rows are grouped by, `answer_tokens` how many a row has on average."""
 
     def __init__(self, bunches: Sequence[Bunch]) -> None:
         self._bunches = bunches
         self.lengths = [len(each) for each in bunches]
+        self.answer_tokens = sum(each.answer_tokens for each in bunches) / max(1, len(bunches))
 
     def __len__(self) -> int:
         return len(self._bunches)
@@ -28,9 +30,10 @@ class BunchDataset(torch.utils.data.Dataset[Bunch]):
 
 
 class GroupedSampler(torch.utils.data.Sampler[int]):
-    """Rows of similar length next to each other, the longest first, in an order that only the seed and the epoch decide.
+    """Rows of similar length in a step, the longest ones first, the other steps in an order that only the seed and the epoch decide.
 
-    transformers' own grouping draws from the global generator, so that a resumed epoch would have another order.
+    transformers' own grouping draws from the global generator, so that a resumed epoch would have another order, and goes from long
+    to short fifty steps after fifty steps: towards the end of each there are more refusals, which are short.
     """
 
     def __init__(self, lengths: Sequence[int], batch: int, seed: int) -> None:
@@ -47,7 +50,11 @@ class GroupedSampler(torch.utils.data.Sampler[int]):
         from transformers.trainer_pt_utils import get_length_grouped_indices
 
         drawn = torch.Generator().manual_seed(self._seed * 1_000_003 + self.epoch)
-        return iter(get_length_grouped_indices(self._lengths, self._batch, generator=drawn))  # type: ignore[no-untyped-call]
+        rows = get_length_grouped_indices(self._lengths, self._batch, generator=drawn)  # type: ignore[no-untyped-call]
+        steps = [rows[start : start + self._batch] for start in range(0, len(rows), self._batch)]
+        whole = len(rows) // self._batch  # the last step may have fewer rows; it stays the last
+        order = [0, *(1 + torch.randperm(max(0, whole - 1), generator=drawn)).tolist(), *range(max(1, whole), len(steps))]
+        return chain.from_iterable(steps[number] for number in order)
 
 
 def collate(bunches: Sequence[Bunch]) -> dict[str, Any]:
@@ -63,10 +70,9 @@ def collate(bunches: Sequence[Bunch]) -> dict[str, Any]:
         tokens = torch.tensor(bunch.ids)
         ids[number, : len(tokens)] = tokens
         for branch in bunch.branches:
-            first = max(1, branch.answer)
-            rows.append(torch.full((branch.end - first,), number))
-            columns.append(torch.arange(first - 1, branch.end - 1))
-            labels.append(tokens[first : branch.end])
+            rows.append(torch.full((branch.end - branch.predicted,), number))
+            columns.append(torch.arange(branch.predicted - 1, branch.end - 1))
+            labels.append(tokens[branch.predicted : branch.end])
     batch: dict[str, Any] = {"input_ids": ids, "rows": torch.cat(rows), "columns": torch.cat(columns), "labels": torch.cat(labels)}
     if any(len(each.branches) > 1 for each in bunches):
         batch["position_ids"] = torch.stack([positions(each, longest) for each in bunches])

@@ -24,6 +24,11 @@ class Branch:
     answer: int
     end: int
 
+    @property
+    def predicted(self) -> int:
+        """The first place whose token is to be predicted; nothing predicts the first token of all."""
+        return max(1, self.answer)
+
 
 @dataclass(frozen=True, slots=True)
 class Bunch:
@@ -36,6 +41,10 @@ class Bunch:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def answer_tokens(self) -> int:
+        return sum(branch.end - branch.predicted for branch in self.branches)
 
 
 def single(example: Encoded) -> Bunch:

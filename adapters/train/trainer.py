@@ -33,12 +33,19 @@ Validate = Callable[[Any], dict[str, float]]
 
 
 class AdapterTrainer(Trainer):
-    """Trains the parameters that require gradients, in float32; the rest of the model stays as it is, in its own dtype."""
+    """Trains the parameters that require gradients, in float32; the rest of the model stays as it is, in its own dtype.
+
+    Every answer token counts the same over the whole training: the loss of a step is the sum over its answer tokens, divided by how
+    many a step has on average. With the mean over those of the step, the first word of a refusal (five tokens) would weigh fourteen
+    times as much as that of an answer (seventy) where a step is one example: such a model learned to refuse everything (docs/log.md).
+    """
 
     def __init__(self, *, method: Method, validate: Validate, keep_best: Callable[[], None], patience: int, **named: Any) -> None:
         super().__init__(**named)
         self.model_accepts_loss_kwargs = False
         self._method, self._validate, self._keep_best, self._patience = method, validate, keep_best, patience
+        dataset: Any = self.train_dataset
+        self._tokens = dataset.answer_tokens * self.args.per_device_train_batch_size
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         dataset: Any = train_dataset if train_dataset is not None else self.train_dataset
@@ -47,13 +54,13 @@ class AdapterTrainer(Trainer):
         return GroupedSampler(dataset.lengths, self.args.per_device_train_batch_size, self.args.seed)
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **named: Any) -> Any:
-        loss, _ = answer_loss(model, inputs, prepended=self._method.prepended(self.model))
+        loss, tokens = answer_loss(model, inputs, prepended=self._method.prepended(self.model))
         if not math.isfinite(loss.item()):
             raise UserError(
                 f"The loss is {loss.item()} after step {self.state.global_step}.",
                 "Train again with a lower rate, for instance --set train.learning_rate=1e-4; the last checkpoint is kept.",
             )
-        return loss + self._method.penalty(self.model)
+        return loss * (tokens / self._tokens) + self._method.penalty(self.model)
 
     def evaluate(self, *args: Any, **named: Any) -> dict[str, float]:
         """Validate, keep the model when it is the best so far, and stop the training when it has not been for a while."""
