@@ -7,6 +7,7 @@ from typing import Any
 
 from rag.errors import ModelError
 from rag.models.precision import fastest, fits_in_float32
+from rag.models.quiet import quiet
 
 
 def open_weights(folder: Path, *, exact: bool = False) -> tuple[Any, Any]:
@@ -17,6 +18,7 @@ def open_weights(folder: Path, *, exact: bool = False) -> tuple[Any, Any]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    quiet()
     wanted = torch.float32 if exact else fastest("cpu")
     dtype = wanted if fits_in_float32(folder) else torch.bfloat16
     try:

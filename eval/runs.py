@@ -36,10 +36,10 @@ def folder_of(settings: Settings) -> Path:
 
 
 def create(settings: Settings, fingerprint: str) -> Path:
-    """A new folder, named by the time and what determines the answers."""
+    """A new folder, named by the time and what determines the answers: sorted after those of the same second, too."""
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    for number in range(100):
-        folder = folder_of(settings) / f"{stamp}{f'.{number}' if number else ''}-{fingerprint}"
+    for number in range(len(list(folder_of(settings).glob(f"{stamp}*"))), 100):
+        folder = folder_of(settings) / f"{stamp}{f'.{number:02}' if number else ''}-{fingerprint}"
         try:
             folder.mkdir(parents=True)
         except FileExistsError:

@@ -18,6 +18,7 @@ from rag.context.prompt import abstention, build_messages, template_hash, trim_h
 from rag.embed.embedder import open_embedder
 from rag.errors import UserError
 from rag.generate.generator import Generator, Usage
+from rag.generate.in_words import in_words
 from rag.generate.routed import RoutedGenerator
 from rag.generate.routes import Route, Routes, UnknownAdapter
 from rag.index import versions
@@ -84,7 +85,7 @@ class Assistant:
         messages = await asyncio.to_thread(self.prompt, question, arm, history, context=context)
         pieces: list[str] = []
         usage = Usage(0, 0, "stop")
-        async with aclosing(self.generator.stream(messages, answer.provenance.decoding, adapter=adapter)) as stream:
+        async with aclosing(in_words(self.generator, messages, answer.provenance.decoding, adapter=adapter)) as stream:
             async for piece in stream:
                 if isinstance(piece, Usage):
                     usage = piece
@@ -214,6 +215,8 @@ class Assistant:
 
     def _finished(self, answer: Answer, text: str, usage: Usage, timing: Timing) -> Answer:
         provenance = replace(answer.provenance, prompt_tokens=usage.prompt_tokens, answer_tokens=usage.answer_tokens, timing=timing)
+        if usage.forbidden:
+            provenance = replace(provenance, decoding=replace(provenance.decoding, forbidden=usage.forbidden))
         if usage.adapter_sha256:  # what did answer, should the adapter have been loaded anew in this moment
             provenance = replace(provenance, adapter_sha256=usage.adapter_sha256)
         refused = refuses(text)

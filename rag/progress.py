@@ -8,6 +8,9 @@ from typing import Protocol
 Tell = Callable[[str], None]
 """Takes one line for the person who waits."""
 
+CLOCKED = "model server: "
+"""A stage whose name begins so (rag.serve.vllm) counts seconds: nothing else is known of what is left to wait."""
+
 
 class Progress(Protocol):
     def __call__(self, stage: str, done: int, total: int) -> None:

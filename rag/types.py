@@ -168,6 +168,7 @@ class Decoding:
     """How tokens are drawn. The same for every arm that is compared.
 
     `bias`: token id, and what is added to its logit where an answer begins. It belongs to an adapter (see `Route.bias`).
+    `forbidden`: no token that begins with one of these is drawn (white space before it aside), where the tokenizer is known.
     """
 
     temperature: float = 0.0
@@ -176,6 +177,7 @@ class Decoding:
     seed: int = 0
     stop: tuple[str, ...] = ()
     bias: tuple[tuple[int, float], ...] = ()
+    forbidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Task, TaskID, TextColum
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from rag.progress import Progress
+from rag.progress import CLOCKED, Progress
 
 PIPE_WIDTH = 160
 """Columns of a table that goes into a pipe or a file, where there is no window to fit."""
@@ -39,7 +39,7 @@ def progress() -> Iterator[Progress]:
     if not err.is_terminal:
         yield told.beside(PlainLines())
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), _Count(), _Rate(), TimeElapsedColumn(), TimeRemainingColumn())
     with Bars(*columns, console=err) as bars:
         yield told.beside(_Bars(bars))
 
@@ -76,13 +76,26 @@ class ProgressFile:
         return report if self.file else shown
 
 
+class _Count(MofNCompleteColumn):
+    def render(self, task: Task) -> Text:
+        if not task.description.startswith(CLOCKED):
+            return super().render(task)
+        return Text(_clocked(int(task.completed), int(task.total or 0)), style="progress.download")
+
+
 class _Rate(TextColumn):
     def __init__(self) -> None:
         super().__init__("")
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text(f"{pace(speed)}/s" if speed else "")
+        return Text(f"{pace(speed)}/s" if speed and not task.description.startswith(CLOCKED) else "")
+
+
+def _clocked(seconds: int, about: int) -> str:
+    if 0 < about <= seconds:
+        return "done"
+    return f"{seconds} s of about {about}" if about else f"{seconds} s"
 
 
 def pace(rate: float) -> str:
@@ -126,6 +139,8 @@ class PlainLines:
         self.console.print(self._line(stage, done, total, now), markup=False)
 
     def _line(self, stage: str, done: int, total: int, now: float) -> str:
+        if stage.startswith(CLOCKED):
+            return f"{stage}: {_clocked(done, total)}"
         began, before = self.started[stage]
         count = f"{done:,}/{total:,}" if total else f"{done:,}" if done else "..."
         if now - began < 0.5 or done <= before:

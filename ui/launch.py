@@ -34,6 +34,8 @@ class Launch:
         """Whether the model server was started here, and is to be stopped with us."""
         self._doing: Doing | None = Doing("starting")
         self._stopped = threading.Event()
+        self._ended = threading.Event()
+        """Not asked of the thread: a `join` that Ctrl-C interrupts takes it for ended (Python 3.11)."""
         self._thread = threading.Thread(target=self._run, name="launch", daemon=True)
 
     def start(self) -> None:
@@ -41,8 +43,7 @@ class Launch:
 
     def wait(self, seconds: float) -> bool:
         """Whether everything is up, or has failed, after at most so many seconds."""
-        self._thread.join(timeout=seconds)
-        return not self._thread.is_alive()
+        return self._ended.wait(seconds)
 
     def stop(self) -> None:
         """Stop what was started here; a server that was up before stays."""
@@ -69,6 +70,8 @@ class Launch:
             server.join()
         except Exception as exc:
             self._fail(exc)
+        finally:
+            self._ended.set()
 
     def _guarded(self, stage: Callable[[], None]) -> None:
         try:

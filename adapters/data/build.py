@@ -27,12 +27,14 @@ STYLES: tuple[Style, ...] = ("short", "full")
 @dataclass(frozen=True, slots=True)
 class DataReport:
     """How the data came about. `leakage`: against the pairs held back by the caller; `alike`: validation pairs left out because a
-    training question is nearly the same; `index_version`: what the passages were retrieved from, "" without retrieval."""
+    training question is nearly the same; `works`: how many works (as `adapters.data.split` groups documents) the others ask about;
+    `index_version`: what the passages were retrieved from, "" without retrieval."""
 
     examples: Report
     train_pairs: int
     validation_pairs: int
     alike: int
+    works: int
     leakage: Leakage
     index_version: str
     template: str
@@ -76,9 +78,8 @@ def prepare(
         reasons = "; ".join(f"{count}: {reason}" for reason, count in made.report.skipped.items())
         raise InputError(f"None of {len(parts.train)} QA pairs gave a training example ({reasons or 'no pairs'}).", "Add answerable pairs.")
     version = assistant.retriever.live.current().version if RETRIEVING & recipes else ""
-    report = DataReport(
-        made.report, len(parts.train), len(validation), len(parts.validation) - len(validation), against, version, template_hash()
-    )
+    left_out = len(parts.validation) - len(validation)
+    report = DataReport(made.report, len(parts.train), len(validation), left_out, parts.works, against, version, template_hash())
     return Prepared(list(made.examples), validation, report, data_hash(made.examples, validation))
 
 

@@ -23,10 +23,11 @@ NEAR = ("near", "related_doc")
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Both in the order in which the pairs came."""
+    """Both in the order in which the pairs came. `works`: how many groups the answerable pairs of `validation` are of."""
 
     train: tuple[Pair, ...]
     validation: tuple[Pair, ...]
+    works: int
 
 
 def split(pairs: Sequence[Pair], share: float, seed: int, *, near: Mapping[str, str] | None = None) -> Split:
@@ -53,9 +54,11 @@ def split(pairs: Sequence[Pair], share: float, seed: int, *, near: Mapping[str, 
             held.add(group)
             budget -= members[group]
     held = held or {min(drawn, key=lambda group: members[group])}
+    validation = tuple(pair for pair in pairs if found[pair.id] in held)
     return Split(
         tuple(pair for pair in pairs if found[pair.id] not in held),
-        tuple(pair for pair in pairs if found[pair.id] in held),
+        validation,
+        len({found[pair.id] for pair in validation if pair.answerable}),
     )
 
 

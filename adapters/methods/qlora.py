@@ -1,9 +1,8 @@
 """QLoRA: LoRA trained over a base whose linear weights are held in 4 bits (Dettmers et al. 2023, arXiv 2305.14314).
 
-bitsandbytes (extra `quantize`) does the quantising. By its sources quantising, dequantising and the product with 4-bit weights
-run on a CPU, computing in float32 or bfloat16; this was read, not measured. What is gained there is memory (about 4.1 bits a
-weight); each product dequantises its weights first, so a step takes longer than LoRA's. The packed kernel
-for CPUs with AVX512-BF16 is switched off: it repacks weights at the first evaluation, and training cannot go on over packed ones.
+bitsandbytes (extra `quantize`) does the quantising, on a CPU, too. What is gained is memory of the base (about 4.1 bits a weight);
+each product dequantises its weights first, which a step of many tokens does not feel (docs/log.md). The packed kernel for CPUs
+with AVX512-BF16 is switched off: it repacks weights at the first evaluation, and training cannot go on over packed ones.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 # At the top on purpose: the registry names the extra when this import fails. The module is imported only when it is chosen.
-import bitsandbytes as bnb  # type: ignore[import-not-found,unused-ignore]
+import bitsandbytes.nn  # type: ignore[import-not-found,unused-ignore]
 from pydantic import Field
 
 from adapters.method import Model
@@ -22,6 +21,8 @@ from adapters.methods.lora import Lora, LoraOptions
 from rag.errors import ModelError
 
 QUANTISED = "quantised.json"
+nn: Any = bitsandbytes.nn
+"""Without the library's own types, which do not fit its classes."""
 
 
 class QLoraOptions(LoraOptions):
@@ -41,7 +42,7 @@ class QLora(Lora):
     starts_as_base = False
     note = (
         "Trained over the base in 4 bits, which says nearly what the base says; served over the unquantised base. "
-        "On a CPU it saves memory and costs time."
+        "On a CPU a step takes about as long as LoRA's."
     )
 
     def attach(self, model: Model, options: Any) -> Model:
@@ -51,7 +52,7 @@ class QLora(Lora):
 
     def save(self, model: Model, folder: Path) -> None:
         super().save(model, folder)
-        weights = [module.weight for module in model.modules() if isinstance(module, bnb.nn.Linear4bit)]
+        weights = [module.weight for module in model.modules() if isinstance(module, nn.Linear4bit)]
         if weights:  # none after a load for serving
             files.write_json(folder / QUANTISED, {"data_type": weights[0].quant_type, "double": weights[0].compress_statistics})
 
@@ -73,7 +74,7 @@ def quantise(model: Model, *, data_type: str, double: bool) -> None:
         return
     dtype = dtype_of(model)
     for name, module in linears(model).items():
-        made = bnb.nn.Linear4bit(
+        made = nn.Linear4bit(
             module.in_features,
             module.out_features,
             bias=False,
@@ -82,7 +83,7 @@ def quantise(model: Model, *, data_type: str, double: bool) -> None:
             quant_type=data_type,
             device="meta",
         )
-        weight = bnb.nn.Params4bit(module.weight.data, requires_grad=False, compress_statistics=double, quant_type=data_type, module=made)
+        weight = nn.Params4bit(module.weight.data, requires_grad=False, compress_statistics=double, quant_type=data_type, module=made)
         made.weight = weight.to(module.weight.device)  # here it is quantised
         made.bias = module.bias
         made.support_avx512bf16_for_cpu = False

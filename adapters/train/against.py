@@ -15,6 +15,7 @@ from adapters.data.tokens import Encoded
 from adapters.method import METHODS, read_options
 from adapters.train.bunches import Bunch, bunched
 from rag.models.folder import ModelFolder
+from rag.models.quiet import quiet
 from rag.progress import Progress, silent
 
 RATE = 2e-4
@@ -84,6 +85,7 @@ def _model(base: ModelFolder, dtype: Any) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
+    quiet()
     torch.manual_seed(0)
     return AutoModelForCausalLM.from_pretrained(base.path, dtype=dtype)
 

@@ -8,6 +8,7 @@ import psutil
 
 from adapters.train import request as requests
 from adapters.train.plan import Plan
+from rag.models.quiet import quiet
 from rag.settings import Settings
 
 ROOM = 12
@@ -41,6 +42,7 @@ def opened(settings: Settings, planned: Plan, *, steps: int) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
+    quiet()
     torch.set_num_threads(settings.cpu_threads)
     torch.manual_seed(settings.train.seed)
     base = AutoModelForCausalLM.from_pretrained(planned.base.path, dtype=getattr(torch, dtype_of(settings, planned)))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from eval.metrics.groundedness import Grounding, claims, grounding
 from rag.errors import ModelError
 from rag.models.folder import resolve
+from rag.models.quiet import quiet
 from rag.progress import Progress, silent
 from rag.settings import Settings
 
@@ -58,9 +59,8 @@ class NliGrounder:
         if self._model is None:
             from safetensors import SafetensorError
             from sentence_transformers import CrossEncoder
-            from transformers.utils import logging
 
-            logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+            quiet()
             try:
                 self._model = CrossEncoder(str(self._folder), device=self._device, local_files_only=True)
             except (OSError, ValueError, RuntimeError, SafetensorError) as exc:

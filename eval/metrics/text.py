@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Any
 
+from rag.index.words import unmarked
+
 ARTICLES = re.compile(r"\b(a|an|the)\b")
 ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
 DASHES = str.maketrans("", "", "‐‑‒–—−«»“”„‘’…")
@@ -20,8 +22,9 @@ def terms(text: str, language: str) -> list[str]:
 
     en: as SQuAD's evaluation does (Rajpurkar et al. 2016): lower case, no punctuation, no articles (typographic dashes and
     quotes count as punctuation, too). ru: each word as its lemma (pymorphy3), so that an inflected answer is a right one.
-    Other languages: lower-case words.
+    Other languages: lower-case words. Stress marks, soft hyphens and zero-width characters count in none of them.
     """
+    text = unmarked(text)
     lowered = text.casefold() if language not in ("en", "ru") else text.lower()
     if language == "en":
         return ARTICLES.sub(" ", lowered.translate(ASCII_PUNCTUATION).translate(DASHES)).split()

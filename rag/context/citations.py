@@ -13,6 +13,7 @@ from rag.types import Citation, Source
 
 MARKER = re.compile(r"\s*\[(\d{1,2}(?:\s*[,;]\s*\d{1,2})*)\]")
 LEADING = re.compile(rf"(?:{MARKER.pattern})+")
+BARE = re.compile(r"\s*(?:\[[\d\s,;.\[\]]*)?")
 REFUSALS = re.compile(
     r"\b(?:i (?:do not|don['’]t) know|(?:do(?:es)? not|don['’]t|doesn['’]t) (?:contain|hold|say|mention|provide|specify)|"
     r"(?:is|are) not (?:mentioned|provided|specified|given) in|cannot (?:be )?(?:answer|find|determine)|"
@@ -68,6 +69,11 @@ def _numbers(text: str) -> list[int]:
 def without_markers(answer: str) -> str:
     """The answer's words alone, as metrics want them."""
     return MARKER.sub("", answer).strip()
+
+
+def bare(answer: str) -> bool:
+    """Whether an answer, or its beginning, holds nothing but markers: no word that they could stand for."""
+    return bool(BARE.fullmatch(answer))
 
 
 def refuses(answer: str) -> bool:

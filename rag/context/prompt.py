@@ -10,6 +10,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
+from rag.index.words import unmarked
 from rag.types import Message, Source, content_id
 
 Style = Literal["short", "full"]
@@ -71,9 +72,9 @@ def render_sources(sources: Sequence[Source]) -> str:
 
 
 def _data(source: Source) -> str:
-    """Header and text of a passage, unable to close its own fence or to open another."""
+    """Header and text of a passage, without stress marks and the like, unable to close its own fence or to open another."""
     text = f"{source.header}\n{source.text}" if source.header else source.text
-    return FENCE_TAG.sub(r"<\1\2_", text)
+    return FENCE_TAG.sub(r"<\1\2_", unmarked(text))
 
 
 def trim_history(history: Sequence[Message], *, turns: int, budget: int, count: Callable[[str], int]) -> list[Message]:

@@ -28,7 +28,8 @@ class Embedder(Protocol):
         """Find the model, but load no weights. Raises ModelError when it is not there."""
 
     def identity(self) -> Identity:
-        """What makes two embedders interchangeable: model, revision, prefixes, dimension, max tokens. Loads no weights."""
+        """What makes two embedders interchangeable: model, revision, preparation of texts, prefixes, dimension,
+        max tokens. Loads no weights."""
 
     def tokenizer(self) -> TokenCounter:
         """Counts tokens as the model does. Loads no weights."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from rag.index.words import unmarked
 from rag.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class HashEmbedder:
 
     def _vector(self, text: str) -> NDArray[np.float32]:
         vector = np.zeros(DIMENSION, dtype=np.float32)
-        for word in TOKEN.findall(text.lower().replace("ё", "е")):
+        for word in TOKEN.findall(unmarked(text).lower().replace("ё", "е")):
             for position, sign in _coordinates(word):
                 vector[position] += sign
         length = float(np.linalg.norm(vector))

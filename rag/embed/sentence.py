@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from rag.errors import ModelError
+from rag.index.words import unmarked
 from rag.models.folder import ModelFolder, resolve
 from rag.models.precision import fastest
+from rag.models.quiet import quiet
 from rag.models.tokenizer import Tokenizer
 from rag.progress import Progress, silent
 
@@ -52,7 +54,8 @@ class SentenceEmbedder:
         return cls(resolve(settings.embed.model, settings, progress=progress), settings.embed, settings.cpu_threads)
 
     def identity(self) -> Identity:
-        return {"backend": "sentence-transformers", "model": self._folder.name, "revision": self._folder.revision, **self._shape}
+        model = {"model": self._folder.name, "revision": self._folder.revision}
+        return {"backend": "sentence-transformers", **model, "text": "unmarked", **self._shape}
 
     def tokenizer(self) -> Tokenizer:
         if self._tokenizer is None:
@@ -100,7 +103,7 @@ class SentenceEmbedder:
                 self._queries.popitem(last=False)
 
     def _encode(self, texts: list[str], threads: int) -> NDArray[np.float32]:
-        clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]  # the tokenizer refuses lone surrogates
+        clean = [unmarked(text).encode("utf-8", "replace").decode("utf-8") for text in texts]  # the tokenizer refuses lone surrogates
         with self._busy:
             if self._model is None:
                 self._model = _load(self._folder, self._options.device)
@@ -150,9 +153,8 @@ def _json(path: Path) -> dict[str, Any]:
 def _load(folder: ModelFolder, device: str) -> SentenceTransformer:
     from safetensors import SafetensorError
     from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # a bar for loading 0.2 GB, on a stream that is not the library's
+    quiet()
     chosen = device_for(device)
     try:
         model = SentenceTransformer(str(folder.path), device=chosen, local_files_only=True, model_kwargs={"dtype": fastest(chosen)})

@@ -19,12 +19,14 @@ class Usage:
     """Tokens of one answer, counted by the model's own tokenizer. `finish`: "length" when max_tokens cut it off.
 
     `adapter_sha256`: of the adapter's weights that made the answer, where the generator knows it (see `rag.generate.routed`).
+    `forbidden`: what could not be drawn, where that was not asked for from the beginning (see `rag.generate.in_words`).
     """
 
     prompt_tokens: int
     answer_tokens: int
     finish: Literal["stop", "length"]
     adapter_sha256: str | None = None
+    forbidden: tuple[str, ...] = ()
 
 
 class Generator(Protocol):

@@ -15,6 +15,7 @@ from rag.errors import ModelError
 from rag.generate.generator import Usage
 from rag.generate.stop import StopFilter
 from rag.models.precision import fastest, fits_in_float32
+from rag.models.quiet import quiet
 from rag.progress import Progress, silent
 from rag.registry import Part, Registry
 from rag.types import Decoding, Message
@@ -130,7 +131,8 @@ class LocalGenerator:
             with torch.inference_mode(), torch.random.fork_rng(), self._adapted(weights, adapter) as adapted:
                 torch.manual_seed(decoding.seed)
                 ended_early = [lambda *_: cancelled.is_set() or stop.stopped]
-                options = _options(weights, decoding) | _biased(decoding, prompt["input_ids"].shape[1])
+                forbidden = self._tokenizer.beginning_with(decoding.forbidden) if decoding.forbidden else ()
+                options = _options(weights, decoding, forbidden) | _biased(decoding, prompt["input_ids"].shape[1])
                 output = adapted.generate(**prompt, **options, streamer=streamer, stopping_criteria=ended_early)
             if rest := stop.rest():
                 put(rest)
@@ -148,6 +150,7 @@ class LocalGenerator:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
+        quiet()
         torch.set_num_threads(self._settings.cpu_threads)
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
         dtype = fastest(device) if device == "cpu" and fits_in_float32(self._folder.path) else torch.bfloat16
@@ -232,7 +235,7 @@ def _streamer(tokenizer: Any, put: Callable[[str], None]) -> Any:
     return Pieces(tokenizer, skip_prompt=True, skip_special_tokens=True)
 
 
-def _options(weights: Any, decoding: Decoding) -> dict[str, Any]:
+def _options(weights: Any, decoding: Decoding, forbidden: Sequence[int] = ()) -> dict[str, Any]:
     """Everything is set: what the model's own file says beside the end tokens (a repetition penalty, top_k) the server ignores, too."""
     from transformers import GenerationConfig
 
@@ -245,6 +248,7 @@ def _options(weights: Any, decoding: Decoding) -> dict[str, Any]:
         bos_token_id=own.bos_token_id,
         eos_token_id=own.eos_token_id,
         pad_token_id=own.pad_token_id if own.pad_token_id is not None else min(_ends(weights)),
+        bad_words_ids=[[token] for token in forbidden] or None,
         **drawn,
     )
     return {"generation_config": config}

@@ -121,8 +121,9 @@ class OpenAIGenerator:
         options: dict[str, Any] = {"temperature": decoding.temperature, "top_p": decoding.top_p, "seed": decoding.seed}
         if decoding.stop:
             options["stop"] = list(decoding.stop)
-        if decoding.bias:  # on every token: the protocol knows no other way; a refusal's first word does not occur inside answers
-            options["logit_bias"] = {str(token): value for token, value in decoding.bias}
+        bias = [(token, -100.0) for token in self._forbidden(decoding)] + list(decoding.bias)
+        if bias:  # on every token: the protocol knows no other way; a refusal's first word does not occur inside answers
+            options["logit_bias"] = {str(token): value for token, value in bias}
         if (urlsplit(url).hostname or "").endswith("openai.com"):
             options["max_completion_tokens"] = decoding.max_tokens
         else:  # the older name, which every compatible server knows
@@ -155,6 +156,10 @@ class OpenAIGenerator:
             return ", ".join(str(row["id"]) for row in rows)
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as exc:
             return f"not known ({exc})"
+
+    def _forbidden(self, decoding: Decoding) -> tuple[int, ...]:
+        """None where only the endpoint knows the tokens."""
+        return self._tokenizer.beginning_with(decoding.forbidden) if decoding.forbidden and self._tokenizer else ()
 
     @cached_property
     def _tokenizer(self) -> Tokenizer | None:

@@ -47,6 +47,7 @@ class ScriptedGenerator:
         self, messages: Sequence[Message], decoding: Decoding, *, adapter: str | None = None
     ) -> AsyncGenerator[str | Usage, None]:
         tokens = TOKEN.findall(answer(messages) if adapter is None else f"({adapter}) {answer(messages)}")
+        tokens = [token for token in tokens if not token.lstrip().startswith(decoding.forbidden)]
         stop = StopFilter(decoding.stop)
         used = 0
         self.running += 1

@@ -36,6 +36,11 @@ USUAL = {"latin": "english", "cyrillic": "russian", "greek": "greek", "arabic": 
 """For a word in a script that is not its document's (or whose language is unknown or has no stemmer)."""
 
 
+def unmarked(text: str) -> str:
+    """The text composed (NFC) and without what is not read: a model knows "Иван", and takes "Ива\u0301н" for three unknown pieces."""
+    return unicodedata.normalize("NFC", text).translate(INVISIBLE)
+
+
 def compounds(text: str) -> list[str]:
     """The words and identifiers of a text as they stand, before splitting: 'GPT-4', 'lora_alpha', 'C++', 'модели'."""
     return COMPOUND.findall(CLITIC.sub("", unicodedata.normalize("NFKC", text).translate(INVISIBLE)))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import RunError
+from rag.models.quiet import quiet
 
 
 def convert(file: Path, folder: Path, name: str, eos: Sequence[str]) -> None:
@@ -18,6 +19,7 @@ def convert(file: Path, folder: Path, name: str, eos: Sequence[str]) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
+    quiet()
     unpacked = GgufConfig(dequantize=True)
     model: Any = AutoModelForCausalLM.from_pretrained(
         file.parent, gguf_file=file.name, dtype=torch.bfloat16, quantization_config=unpacked, local_files_only=True

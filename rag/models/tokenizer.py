@@ -6,6 +6,9 @@ from pathlib import Path
 
 from rag.errors import ModelError
 
+SPACES = "\u0120\u010a\u0109\u2581 \n\t"
+"""White space as vocabularies write it: byte-level BPE has letters for bytes (U+0120 is a space), SentencePiece a bar."""
+
 
 class Tokenizer:
     """`<folder>/tokenizer.json`, read by the `tokenizers` library. Never truncates or pads. Thread-safe."""
@@ -23,10 +26,19 @@ class Tokenizer:
             raise ModelError(f"{file} cannot be read: {exc}.", "Fetch the model again: atlas models verify.") from exc
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
+        self._beginning: dict[tuple[str, ...], tuple[int, ...]] = {}
 
     def count(self, text: str) -> int:
         """Number of tokens, special tokens not included."""
         return len(self._tokenizer.encode(text, add_special_tokens=False))
+
+    def beginning_with(self, prefixes: tuple[str, ...]) -> tuple[int, ...]:
+        """The ids of all tokens that begin with one of these ASCII strings, white space before it aside; no special tokens."""
+        if prefixes not in self._beginning:
+            vocabulary = self._tokenizer.get_vocab(with_added_tokens=False)
+            found = (number for token, number in vocabulary.items() if token.lstrip(SPACES).startswith(prefixes))
+            self._beginning[prefixes] = tuple(sorted(found))
+        return self._beginning[prefixes]
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """For each token, the characters it stands for: text[start:end]. Tokens that share a character overlap."""

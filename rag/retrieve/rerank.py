@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from rag.errors import ModelError
 from rag.models.catalogue import catalogue
 from rag.models.folder import resolve
+from rag.models.quiet import quiet
 from rag.progress import Progress, silent
 from rag.types import Hit
 
@@ -49,9 +50,8 @@ class CrossEncoderReranker:
         if self._model is None:
             from safetensors import SafetensorError
             from sentence_transformers import CrossEncoder
-            from transformers.utils import logging
 
-            logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # as for the embedder
+            quiet()
             do = "Set retrieve.reranker = '' to go without."
             try:
                 model = CrossEncoder(str(self._folder), device=self._device, local_files_only=True)

@@ -6,7 +6,6 @@ import json
 import math
 import shutil
 import sys
-import types
 from pathlib import Path
 from typing import Any
 
@@ -204,25 +203,11 @@ def test_damaged_and_missing_files_are_one_line(tmp_path: Path) -> None:
             method_of(name).load(tiny_model(), tmp_path / name)
 
 
-@pytest.fixture
-def unimported(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+def test_without_bitsandbytes_qlora_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "adapters.methods.qlora", raising=False)
-    return monkeypatch
-
-
-def test_without_bitsandbytes_qlora_names_the_extra(unimported: pytest.MonkeyPatch) -> None:
-    unimported.setitem(sys.modules, "bitsandbytes", None)
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)
     with pytest.raises(UserError, match=r"pip install 'finetuning-atlas\[quantize\]'"):
         METHODS.load("qlora")
-
-
-def test_a_qlora_adapter_is_served_as_the_lora_that_it_is(unimported: pytest.MonkeyPatch) -> None:
-    """Loading for serving, and merging there, quantise nothing; so a stand-in for bitsandbytes is enough."""
-    unimported.setitem(sys.modules, "bitsandbytes", types.ModuleType("bitsandbytes"))
-    done, qlora = run("lora", "qwen2"), METHODS.load("qlora")()
-    model = qlora.load(tiny_model(), done.folder)
-    assert torch.equal(logits(model), done.after)
-    assert torch.allclose(logits(qlora.merge(model)), done.after, atol=1e-4)
 
 
 shapes = st.dictionaries(st.from_regex(r"(model\.layers\.[0-9]\.)?[a-c]\.weight", fullmatch=True), st.lists(st.integers(1, 3), max_size=2))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import types
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,15 +52,6 @@ def rows() -> dict[str, list[str]]:
     return {row[0].strip("`"): row for row in cells}
 
 
-@pytest.fixture
-def any_bitsandbytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a class says of itself can be read without the extra."""
-    if "bitsandbytes" not in sys.modules:
-        monkeypatch.delitem(sys.modules, "adapters.methods.qlora", raising=False)
-        monkeypatch.setitem(sys.modules, "bitsandbytes", types.ModuleType("bitsandbytes"))
-
-
-@pytest.mark.usefixtures("any_bitsandbytes")
 def test_the_page_names_every_method_and_its_routes() -> None:
     table = rows()
     assert sorted(table) == METHODS.names()
@@ -74,7 +63,7 @@ def test_the_page_names_every_method_and_its_routes() -> None:
         assert method.name == name
 
 
-@pytest.mark.parametrize("name", [name for name in COUNTS if name != "qlora"])
+@pytest.mark.parametrize("name", list(COUNTS))
 def test_the_formulas_count_what_is_trained(name: str) -> None:
     model = fresh(name, tiny_model())
     assert sum(each.numel() for each in model.parameters() if each.requires_grad) == COUNTS[name](3, 32, 16, 64)
@@ -87,7 +76,6 @@ def test_the_examples_are_the_formulas_for_the_default_model() -> None:
         assert row[3] == f"{count / 1e6:.2f}", name
 
 
-@pytest.mark.usefixtures("any_bitsandbytes")
 def test_default_values_that_the_page_names_are_the_defaults() -> None:
     for name, row in rows().items():
         values = METHODS.load(name).Options().model_dump()

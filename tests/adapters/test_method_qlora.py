@@ -1,8 +1,7 @@
-"""The laws of QLoRA with bitsandbytes itself (extra `quantize`); without it, `test_method_options` holds what can be held."""
+"""The laws of QLoRA, with bitsandbytes itself."""
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,6 @@ import torch
 from adapters.tiny import tiny_model
 from rag.errors import ModelError
 from tests.adapters.method_runs import fresh, logits, method_of, train
-
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("bitsandbytes") is None, reason="the extra 'quantize' is not installed")
 
 
 def test_over_its_4_bit_base_qlora_keeps_the_laws_of_lora(tmp_path: Path) -> None:

@@ -314,6 +314,13 @@ def test_the_manifest_says_what_is_needed_to_repeat_the_run(indexed: Settings, q
     assert runs.find(indexed, "mine") == runs.find(indexed, "last") == folder
 
 
+def test_runs_of_one_second_are_listed_as_they_were_begun(settings: Settings) -> None:
+    begun = [runs.create(settings, fingerprint) for fingerprint in ("bb", "aa", "cc", "aa", *("ab" * n for n in range(9, 1, -1)))]
+    for folder in begun:
+        runs.write_manifest(folder, {})
+    assert runs.everything(settings) == begun and runs.find(settings, runs.LAST) == begun[-1]
+
+
 def test_the_ranking_is_by_score_and_says_what_was_left_out(indexed: Settings, qa: Path) -> None:
     small = indexed.model_copy(update={"context": indexed.context.model_copy(update={"max_sources": 1})})
     whole, _ = evaluate(Request((qa,), ("rag",)), small)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -10,10 +11,11 @@ import pytest
 from rag.assistant import Assistant, calibration_file, open_assistant
 from rag.context import abstain
 from rag.errors import IndexError_, UserError
+from rag.generate.generator import Usage
 from rag.generate.scripted import ScriptedGenerator
 from rag.index.build import build
 from rag.settings import Settings
-from rag.types import Answer, Event, Finished, Message, Retrieved, Token
+from rag.types import Answer, Decoding, Event, Finished, Message, Retrieved, Token
 
 PAGES = {
     "lora.md": "# LoRA\n\nThe rank of a LoRA adapter is usually sixteen. It scales with alpha.",
@@ -53,6 +55,25 @@ def test_rag_retrieves_then_streams_then_finishes_with_a_cited_answer(indexed: S
     assert [citation.number for citation in answer.citations] == [1]
     assert answer.provenance.index_version == answer.context.index_version != ""
     assert 0 < answer.provenance.timing.retrieval <= answer.provenance.timing.first_token <= answer.provenance.timing.total
+
+
+class Marker(ScriptedGenerator):
+    """Says no more than "[1]" unless it must not."""
+
+    async def stream(
+        self, messages: Sequence[Message], decoding: Decoding, *, adapter: str | None = None
+    ) -> AsyncGenerator[str | Usage, None]:
+        yield "The rank is usually sixteen." if "[" in decoding.forbidden else "[1]"
+        yield Usage(50, 3, "stop")
+
+
+def test_an_answer_of_a_marker_alone_is_asked_for_in_words_and_says_so(indexed: Settings) -> None:
+    seen = events(Assistant(indexed, Marker()), "What is the usual rank of a LoRA adapter?", "rag")
+    assert [event.text for event in seen if isinstance(event, Token)] == ["The rank is usually sixteen."]
+    assert isinstance(seen[-1], Finished)
+    answer = seen[-1].answer
+    assert [(citation.number, citation.by) for citation in answer.citations] == [(1, "match")]
+    assert answer.provenance.decoding.forbidden == ("[",) and answer.provenance.answer_tokens == 6
 
 
 def test_icl_retrieves_nothing_and_needs_no_index(settings: Settings) -> None:

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 import typer
+from rich.console import Console
 
 from rag.errors import RunError, UserError
 from rag.models import manifest
 from rag.settings import Settings, fields
-from ui import cli
+from ui import cli, console
 from ui.checks import CHECKS, index, ports, server
 from ui.console import PlainLines, pace
 from ui.session import loaded
@@ -189,6 +190,28 @@ def test_without_a_terminal_progress_is_a_line_at_the_start_at_the_end_and_every
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 4 and said[0] == "reading: 0/100" and said[-1].startswith("reading: 100/100")
     assert all("/s" in line for line in said[1:])
+
+
+def test_a_stage_that_counts_seconds_has_no_rate(capsys: pytest.CaptureFixture[str]) -> None:
+    now = 0.0
+    lines = PlainLines(clock=lambda: now)
+    for done, total in ((0, 0), (6, 0), (12, 80), (1, 1)):
+        lines("model server: loading weights", done, total)
+        now += 6
+    said = [line.removeprefix("model server: loading weights: ") for line in capsys.readouterr().err.splitlines()]
+    assert said == ["0 s", "6 s", "12 s of about 80", "done"]
+
+
+def test_so_it_is_in_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(console, "err", Console(stderr=True, force_terminal=True, width=160, color_system=None))
+    with console.progress() as show:
+        show("model server: loading weights", 12, 80)
+        show("model server: up", 1, 1)
+        show("embedding", 12, 80)
+    lines = capsys.readouterr().err.splitlines()
+    server, up, embedding = (next(line for line in reversed(lines) if name in line) for name in ("loading weights", "up", "embedding"))
+    assert "12 s of about 80" in server and "/s" not in server
+    assert "done" in up and "12/80" in embedding
 
 
 def test_a_rate_that_is_not_nothing_is_not_written_as_nothing() -> None:

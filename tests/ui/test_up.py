@@ -25,6 +25,7 @@ from ui.chat.text import EN
 pytestmark = [pytest.mark.browser, pytest.mark.vllm]
 
 UP_SECONDS = 420
+EMBEDDING = r"embedding: [1-9]"
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory, smollm2: ModelFolder, e5: M
 def settings(folder: Path) -> Settings:
     values = {"home": folder / "home", "profile": "tiny", "generate": {"model": "smollm2-135m-instruct"}}
     return Settings.model_validate(values)
+
+
+@pytest.fixture
+def many(folder: Path) -> Iterator[None]:
+    """Enough texts that embedding them takes a while."""
+    files = [folder / "corpus" / f"note{number:04}.txt" for number in range(2000)]
+    for number, file in enumerate(files):
+        file.write_text(f"Note {number} is about valley {number * 7} and the people who live in it. " * 6, encoding="utf-8")
+    yield
+    for file in files:
+        file.unlink()
 
 
 @pytest.fixture
@@ -106,3 +118,18 @@ def test_a_question_asked_while_everything_starts_is_answered_by_both_arms(
     assert process.wait(60) == 0
     assert vllm.status(settings) is None
     assert "Traceback" not in log.read_text(encoding="utf-8")
+
+
+def test_ctrl_c_while_texts_are_embedded_ends_without_a_crash(
+    many: None, started: tuple[subprocess.Popen[bytes], Path], settings: Settings
+) -> None:
+    process, log = started
+    until = time.monotonic() + 120
+    while not re.search(EMBEDDING, log.read_text(encoding="utf-8")) and time.monotonic() < until:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0
+    said = log.read_text(encoding="utf-8")
+    assert "Stopping the page" in said and re.search(EMBEDDING, said) and "Ready in" not in said
+    assert "terminate called" not in said and "Traceback" not in said
+    assert vllm.status(settings) is None

@@ -214,7 +214,7 @@ def _facts(row: dict[str, Any], card: Card, stored: Stored) -> dict[str, str]:
         "base": f"{card.base.model}, revision {card.base.revision}",
         "method": f"{card.method}, {card.parameters:,} parameters, {_pairs(card.options)}",
         "training": f"{_pairs(card.training)}; seed {card.seed}; {card.seconds:,.0f} s; style {card.style}",
-        "data": f"{data.training:,} examples ({_pairs(data.sizes)}), {data.validation:,} held back by {data.split or '-'}",
+        "data": f"{data.training:,} examples ({_pairs(data.sizes)}), {data.validation:,} held back {data.split}".rstrip(),
         "curve": f"{len(card.curve)} points, last: {_pairs(last.model_dump(exclude_none=True))}" if last else "-",
         "evaluation": _pairs(card.evaluation) or "-",
         "bias": ", ".join(f"{value:+.2f} nats on token {token}" for token, value in card.bias.items()) or "-",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import time
 from typing import Annotated, Any
 
@@ -34,6 +36,7 @@ def up(
     check_panes(settings)
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # SIGINT too: a shell starts background jobs with it ignored
         signal.signal(ending, _interrupt)
+    stopped = False
     with progress() as show:
         assistant = open_assistant(settings)
         launch = Launch(settings, assistant, tell=lambda line: err.print(line, markup=False), progress=show)
@@ -46,7 +49,10 @@ def up(
                 pass
         except KeyboardInterrupt:
             _stop(launch, page)
-            return
+            stopped = True
+    if stopped:
+        _leave(launch)
+        return
     if launch.failed is None:
         stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in launch.seconds.items())
         out.print(f"Ready in {time.perf_counter() - began:.1f} s: {stages}. Ask at {page.url}", markup=False)
@@ -69,3 +75,11 @@ def _stop(launch: Any, page: Any) -> None:
     err.print("Stopping the page" + (" and the model server." if launch.ours else "."))
     page.stop()
     launch.stop()
+
+
+def _leave(launch: Any) -> None:
+    """End now if the launch still computes: Python's own ending aborts when a thread is inside torch."""
+    if not launch.wait(0):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)

@@ -88,5 +88,5 @@ def _judged(row: Mapping[str, Any]) -> Judged:
 
 def _provenance(row: Mapping[str, Any]) -> Provenance:
     bias = tuple((int(token), float(value)) for token, value in row["decoding"].get("bias", ()))
-    decoding = {**row["decoding"], "stop": tuple(row["decoding"]["stop"]), "bias": bias}
+    decoding = {**row["decoding"], "bias": bias, **{name: tuple(row["decoding"].get(name, ())) for name in ("stop", "forbidden")}}
     return Provenance(**{**row, "decoding": Decoding(**decoding), "timing": Timing(**row["timing"])})

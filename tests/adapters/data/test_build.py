@@ -31,6 +31,7 @@ def test_examples_come_from_the_live_retriever_and_validation_shares_no_group(to
     held = {found[pair.id] for pair in data.validation}
     assert held and not held & {found[example.pair] for example in data.train}
     assert set(data.report.examples.kinds) == {"gold", "absent", "unanswerable"}
+    assert data.report.works == len({found[pair.id] for pair in data.validation if pair.answerable})
     assert data.report.index_version and data.report.template == template_hash()
     assert data.report.train_pairs + data.report.validation_pairs + data.report.alike == len(pairs)
     gold = [example for example in data.train if example.kind == "gold"]

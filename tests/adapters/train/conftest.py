@@ -30,7 +30,7 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small_data(questions: int = 12) -> Prepared:
     pairs = [Pair(f"q{number}", f"Colour {number}?", (WORDS[number % 4],), language="en") for number in range(questions)]
     examples = [Example(pair.id, tuple(build_messages(pair.question, style="short")), pair.answers[0], "closed-book") for pair in pairs]
-    report = DataReport(Report({"closed-book": len(pairs)}), len(pairs), 4, 0, Leakage((), (0, 0)), "", template_hash())
+    report = DataReport(Report({"closed-book": len(pairs)}), len(pairs), 4, 0, 4, Leakage((), (0, 0)), "", template_hash())
     return Prepared(examples, pairs[:4], report, data_hash(examples, pairs[:4]))
 
 

@@ -1,4 +1,4 @@
-"""LoRA on the default model, for real but short: data from a live index, a few steps, an adapter that answers in this process."""
+"""LoRA and QLoRA on the default model, for real but short: data from a live index, a few steps, an adapter that answers in this process."""
 
 from __future__ import annotations
 
@@ -57,7 +57,10 @@ def towns(qwen: ModelFolder, tmp_path: Path) -> Settings:
     return settings
 
 
-def test_a_short_training_of_the_default_model_gives_an_adapter_that_answers(towns: Settings) -> None:
+@pytest.mark.parametrize("method", ["lora", "qlora"])
+def test_a_short_training_of_the_default_model_gives_an_adapter_that_answers(towns: Settings, method: str) -> None:
+    """QLoRA, too, answers over the base as it is, not in 4 bits."""
+    towns = towns.model_copy(update={"train": towns.train.model_copy(update={"method": method})})
     pairs = read_pairs([Path(towns.train.qa[0])])
     assistant = open_assistant(towns)
     prepared = prepare(towns, pairs, assistant)
@@ -65,7 +68,8 @@ def test_a_short_training_of_the_default_model_gives_an_adapter_that_answers(tow
     assert planned.decision.route == "in-process"
     said: list[str] = []
     card = train(towns, planned, assistant, Judge(lambda pair, text: token_f1(text, pair.answers, "en")), tell=said.append)
-    assert card.parameters > 1_000_000 and any("low-rank" in line for line in said)
+    assert card.method == method and card.parameters > 1_000_000
+    assert any("low-rank" in line for line in said) == (method == "lora")
     publish(
         towns.home,
         Route("towns", "in-process", "towns", card.sha256, towns.generate.model, folder=str(store.find("towns", towns.home).folder)),

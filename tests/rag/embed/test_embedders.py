@@ -40,6 +40,12 @@ def test_vectors_are_unit_float32_in_the_order_of_the_texts(embedder: Embedder) 
         assert embedder.embed_passages([PASSAGES[row]])[0] @ vectors[row] > 0.998
 
 
+def test_stress_marks_soft_hyphens_and_decomposed_letters_change_nothing(embedder: Embedder) -> None:
+    plain, marked = embedder.embed_passages(["Ёлки Ивана и café", "Е\u0308\u0301лки Ива\u0301на и\u200b ca\u00adfe\u0301"])
+    assert plain @ marked > 0.999
+    assert embedder.embed_query("Ива\u0301на") @ embedder.embed_query("Ивана") > 0.999
+
+
 def test_a_query_is_one_unit_vector_and_comes_out_the_same_again(embedder: Embedder) -> None:
     first = embedder.embed_query("What does LoRA add?")
     assert first.shape == (embedder.dimension,)

@@ -67,3 +67,9 @@ def test_a_bias_decides_how_an_answer_begins(local: Generator, smollm2: ModelFol
     plain, _ = asyncio.run(collect(local, QUESTION, SHORT))
     biased, _ = asyncio.run(collect(local, QUESTION, replace(SHORT, bias=((token, 60.0),))))
     assert biased.startswith("Yes") and not plain.startswith("Yes")
+
+
+def test_no_token_begins_with_what_is_forbidden(local: Generator) -> None:
+    plain, _ = asyncio.run(collect(local, QUESTION, SHORT))
+    forbidden, _ = asyncio.run(collect(local, QUESTION, replace(SHORT, forbidden=(plain.strip()[0],))))
+    assert forbidden.strip() and forbidden.strip()[0] != plain.strip()[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,13 @@ def test_the_request_says_everything_that_decoding_says(server: FakeServer, word
         "logit_bias": {"40": -1.5},
     }
     assert sent["messages"] == [{"role": "user", "content": QUESTION[0].content}] and sent["stream_options"] == {"include_usage": True}
+
+
+def test_forbidden_tokens_are_those_of_the_tokenizer_and_none_where_there_is_none(server: FakeServer, words: Path) -> None:
+    forbidding = replace(SHORT, bias=((40, -1.5),), forbidden=("[",))
+    asyncio.run(collect(generator_at(server.url, words), QUESTION, forbidding))
+    asyncio.run(collect(generator_at(server.url, words, tokenizer=""), QUESTION, forbidding))
+    assert [sent["logit_bias"] for sent in server.behaviour.requests] == [{"0": -100, "40": -1.5}, {"40": -1.5}], "0 is [UNK]"
 
 
 def test_an_adapter_is_asked_for_by_its_served_name(server: FakeServer, words: Path) -> None:

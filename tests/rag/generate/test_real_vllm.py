@@ -102,6 +102,12 @@ def test_a_bias_decides_how_an_answer_begins(served: Generator, smollm2: ModelFo
     assert biased.startswith("Yes") and not plain.startswith("Yes")
 
 
+def test_no_token_begins_with_what_is_forbidden(served: Generator) -> None:
+    plain, _ = asyncio.run(collect(served, QUESTION, SHORT))
+    forbidden, _ = asyncio.run(collect(served, QUESTION, replace(SHORT, forbidden=(plain.strip()[0],))))
+    assert forbidden.strip() and forbidden.strip()[0] != plain.strip()[0]
+
+
 def test_an_adapter_that_cannot_be_served_is_refused_with_the_reason(vllm_settings: Settings) -> None:
     folder = vllm_settings.home / "adapters" / "empty"
     folder.mkdir(parents=True, exist_ok=True)

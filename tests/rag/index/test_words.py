@@ -63,6 +63,7 @@ def test_yo_is_ye_and_marks_do_not_matter() -> None:
         document("учёт", "ru") == document("учет", "ru") == document("уче\u0301т", "ru") == document("учёт".replace("ё", "е\u0308"), "ru")
     )
     assert document("ad\u00adapter") == document("adapter")
+    assert words.unmarked("Ива\u0301н, Уче\u0308т, cafe\u0301, ad\u00adap\u200bter") == "Иван, Учёт, café, adapter"
 
 
 def test_scripts_without_spaces_are_cut_into_pairs() -> None:

@@ -36,6 +36,15 @@ def test_there_is_a_span_inside_the_text_for_every_token_and_they_cover_it(folde
     assert {i for start, end in spans for i in range(start, end)} == set(range(len(text)))
 
 
+def test_tokens_that_begin_with_a_string_are_found_behind_white_space_in_either_spelling(tmp_path: Path) -> None:
+    vocabulary = {token: number for number, token in enumerate(("a", "[", "\u0120[", "\u010a\u0120[x", "\u2581[1]", "a[", "]", "<s>"))}
+    built = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token="a"))
+    built.add_special_tokens(["[PAD]"])
+    built.save(str(tmp_path / "tokenizer.json"))
+    tokenizer = Tokenizer(tmp_path)
+    assert tokenizer.beginning_with(("[",)) == (1, 2, 3, 4) and tokenizer.beginning_with(("]", "<")) == (6, 7)
+
+
 def test_a_long_text_is_neither_cut_nor_a_short_one_padded(folder: Path) -> None:
     assert Tokenizer(folder).count("abcdefgh") == 8
     assert Tokenizer(folder).count("a") == 1
