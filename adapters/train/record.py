@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from adapters.card import BaseWeights, Card, Data, Point, library_versions
 from adapters.train.arguments import rate_of
 from rag.context.prompt import template_hash
-from rag.settings import Settings
+from rag.settings import Settings, Train
 
 if TYPE_CHECKING:
     from adapters.train.plan import Plan
@@ -79,5 +79,17 @@ def card_of(
         sha256=weights,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(seconds, 1),
-        command=shlex.join(["atlas", *sys.argv[1:]]),
+        command=shlex.join(["atlas", *with_length(sys.argv[1:], train)]),
     )
+
+
+def with_length(typed: Sequence[str], train: Train) -> list[str]:
+    """The arguments that were typed; where train.minutes might have cut the training, with the length that it had.
+
+    So they give the same weights on a machine of any speed.
+    """
+    if not train.minutes or "train" not in typed:
+        return list(typed)
+    at = typed.index("train")
+    length = [("minutes", 0), ("epochs", train.epochs), ("validations", train.validations)]
+    return [*typed[:at], *(part for key, value in length for part in ("--set", f"train.{key}={value}")), *typed[at:]]

@@ -23,6 +23,7 @@ from adapters.method import METHODS
 from adapters.train.estimate import within
 from adapters.train.length import estimated
 from adapters.train.plan import Plan
+from adapters.train.record import with_length
 from adapters.train.run import Stopped, train
 from adapters.train.trainer import COMPLETE, AdapterTrainer, latest_checkpoint
 from adapters.train.validate import Judge
@@ -193,6 +194,15 @@ def test_a_training_that_would_take_too_long_is_cut_and_its_card_gives_the_lengt
     run(again, plan)
     cut, whole = weights(settings, "small"), weights(again, "again")
     assert cut.keys() == whole.keys() and all(torch.equal(cut[name], whole[name]) for name in cut)
+
+
+def test_the_command_on_a_card_gives_the_length_that_a_limit_of_time_left() -> None:
+    cut = Train.model_validate({"minutes": 20, "epochs": 0.3125, "validations": 1})
+    typed = ["--set", "train.epochs=3", "train", "--name", "train"]
+    length = ["--set", "train.minutes=0", "--set", "train.epochs=0.3125", "--set", "train.validations=1"]
+    assert with_length(typed, cut) == ["--set", "train.epochs=3", *length, "train", "--name", "train"]
+    assert with_length(typed, cut.model_copy(update={"minutes": 0.0})) == typed
+    assert with_length(["-q"], cut) == ["-q"]
 
 
 def test_a_training_that_goes_on_keeps_its_length_and_another_limit_is_another_training(
