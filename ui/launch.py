@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -137,14 +137,19 @@ class Launch:
         return gigabytes_of_server(bytes_in_bfloat16(base) / 1e9, self.settings.serve.kv_cache_gb, of_server(base))
 
     def _search(self) -> None:
-        """Index, calibration, and the embedder's weights. An index that is there answers while it is brought up to date."""
+        """Index, calibration, and the embedder's weights. An index that is there answers while it is brought up to date.
+
+        One that another embedder made cannot: it is built anew first.
+        """
+        from rag.errors import IndexError_
         from rag.index import versions
         from rag.index.build import build
 
         if versions.live(versions.folder_of(self.settings)):
             self._doing = Doing("warming")
-            self._warm()
-            self._doing = None
+            with suppress(IndexError_):
+                self._warm()
+                self._doing = None
         with self._stage("index"):
             report = build(self.settings, progress=self._progress("index"))
         said = "unchanged" if report.unchanged else f"{report.embedded:,} chunks embedded, {report.reused:,} reused"

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from rag.assistant import Assistant
+from rag.embed.hashing import HashEmbedder
 from rag.errors import UserError
 from rag.generate.scripted import ScriptedGenerator
 from rag.index.build import build
@@ -39,6 +42,19 @@ def test_an_index_that_is_there_answers_while_the_corpus_is_looked_through(tmp_p
     assert launch.failed is None
     assert any("unchanged" in line for line in lines)
     assert [line.split(":")[0] for line in lines].index("warming") < [line.split(":")[0] for line in lines].index("index")
+
+
+def test_an_index_that_another_embedder_made_is_built_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = corpus_settings(tmp_path)
+    identity = HashEmbedder.identity
+    monkeypatch.setattr(HashEmbedder, "identity", lambda embedder: {**identity(embedder), "revision": "another"})
+    build(settings)
+    monkeypatch.undo()
+    launch, lines = launched(settings)
+    assert launch.failed is None, launch.failed
+    assert asyncio.run(launch.ready()) is None
+    assert any(line.startswith("index: 4 documents") and " 0 reused" in line for line in lines)
+    assert {"index", "warming"} <= launch.seconds.keys()
 
 
 def test_what_cannot_come_up_is_said_once_and_to_every_question(tmp_path: Path) -> None:
